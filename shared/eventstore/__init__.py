@@ -1,0 +1,1 @@
+"""The store of facts: one port, several adapters, one contract suite."""

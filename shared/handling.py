@@ -1,0 +1,123 @@
+"""The three moves of every command: load, decide, append. Idempotent and bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+from shared.clock import EPOCH, Clock
+from shared.context import CallContext, Done
+from shared.events import Event, Recorded, drafted, event_id_of
+from shared.eventstore.port import NO_STREAM, EventStore
+from shared.retry import on_conflict
+
+S = TypeVar("S")
+KEPT: Final = 512  # streams whose state is kept between commands
+
+
+@dataclass(slots=True)
+class Loaded(Generic[S]):
+    """A stream folded to its state, and what a writer must know about it."""
+
+    state: S
+    version: int = NO_STREAM
+    position: int = 0
+    at: datetime = EPOCH  # when its last fact was stamped
+    # event id -> position: only ever added to, so loads of one stream share it
+    written: dict[UUID, int] = field(default_factory=dict)
+
+
+class Aggregates(Generic[S]):
+    """Runs commands against the streams of one kind of aggregate.
+
+    The folded state of recent streams is kept and only their tail is read, so a command
+    on a long stream costs what is new in it. The store alone decides who was first.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        initial: S,
+        evolve: Callable[[S, Event], S],
+    ) -> None:
+        """Fold with `evolve` from `initial`; write nothing yet."""
+        self._store = store
+        self._clock = clock
+        self._initial = initial
+        self._evolve = evolve
+        self._kept: OrderedDict[str, Loaded[S]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, stream: str) -> Loaded[S]:
+        """Return the stream's present state; the initial one if it has no facts."""
+        with self._lock:
+            kept = self._kept.get(stream)
+            loaded = (
+                Loaded(
+                    state=kept.state,
+                    version=kept.version,
+                    position=kept.position,
+                    at=kept.at,
+                    written=kept.written,
+                )
+                if kept
+                else Loaded(state=self._initial)
+            )
+        tail = list(self._store.read(stream, after=loaded.version))
+        if tail:
+            self._fold(loaded, tail)
+        with self._lock:
+            self._kept[stream] = loaded
+            self._kept.move_to_end(stream)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return loaded
+
+    def run(
+        self,
+        stream: str,
+        context: CallContext,
+        decide: Callable[[S, datetime], Sequence[Event]],
+        *,
+        ref: str = "",
+    ) -> Done:
+        """Carry out one command: the first result again if it ran before.
+
+        A lost race is decided anew against the newer state, a bounded number of times.
+        A decision without facts changes nothing and answers the stream's position.
+
+        Raises:
+            DomainError: as `decide` raises, or `WrongVersion` under lasting contention.
+        """
+
+        def attempt() -> Done:
+            loaded = self.load(stream)
+            first = loaded.written.get(event_id_of(context, stream, 0))
+            if first is not None:
+                return Done(position=first, ref=ref)
+            at = max(self._clock.now(), loaded.at)
+            facts = decide(loaded.state, at)
+            if not facts:
+                return Done(position=loaded.position, ref=ref)
+            appended = self._store.append(
+                stream,
+                drafted(facts, context, at=at, stream=stream),
+                expected=loaded.version,
+            )
+            return Done(position=appended.position, ref=ref)
+
+        return on_conflict(attempt)
+
+    def _fold(self, loaded: Loaded[S], tail: Sequence[Recorded]) -> None:
+        for record in tail:
+            loaded.state = self._evolve(loaded.state, record.event)
+            loaded.written[record.event_id] = record.position
+        last = tail[-1]
+        loaded.version, loaded.position = last.version, last.position
+        loaded.at = max(loaded.at, last.recorded_at)

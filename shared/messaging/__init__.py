@@ -1,0 +1,1 @@
+"""How processes reach one another: hints here, requests beside them. Never truth."""

@@ -1,0 +1,206 @@
+"""Read models: SQLAlchemy Core over SQLite or PostgreSQL, and how far each has come.
+
+Whatever is kept here can be dropped and rebuilt from the event store. This module is
+the one door to SQLAlchemy in `shared`; it hands on the names others need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from shared.errors import Fault
+
+__all__ = [
+    "CHECKPOINTS",
+    "Connection",
+    "Engine",
+    "MetaData",
+    "ReadModel",
+    "ReadModelUnavailable",
+    "Table",
+    "digest_of",
+    "open_readmodel",
+]
+
+CHECKPOINTS: Final = Table(
+    "checkpoints",
+    MetaData(),
+    Column("name", String(100), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+BUSY: Final = 10.0  # s to wait for another process's transaction
+POLL: Final = 0.05  # s between looks while waiting for another process's follower
+
+_PRAGMAS: Final = (
+    "PRAGMA synchronous=NORMAL",  # a power cut loses a tail that is applied again
+    "PRAGMA secure_delete=ON",  # erased is erased on disk as well
+    "PRAGMA foreign_keys=ON",
+)
+
+
+class ReadModelUnavailable(Fault):
+    """The read model's database could not be read or written; nothing was changed."""
+
+
+class ReadModel:
+    """The database of one service's projections."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use `engine`; opens nothing."""
+        self.engine = engine
+        self._writing = engine.execution_options(letterlock_writes=True)
+        self._moved = threading.Condition()
+
+    def create(self, tables: Iterable[Table]) -> None:
+        """Create `tables`, and the table of checkpoints, where absent."""
+        with self.begin() as connection:
+            for table in (CHECKPOINTS, *tables):
+                table.create(connection, checkfirst=True)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a writer's transaction: committed at the end, or not at all.
+
+        Raises:
+            ReadModelUnavailable: the database failed, or stayed busy for 10 s.
+        """
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise ReadModelUnavailable(str(error.orig)) from error
+        with self._moved:
+            self._moved.notify_all()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a reader's connection; what it writes is not kept.
+
+        Raises:
+            ReadModelUnavailable: the database failed.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise ReadModelUnavailable(str(error.orig)) from error
+
+    def position(self, name: str) -> int:
+        """Return the position up to which `name` has come; 0 if it has not begun."""
+        with self.connect() as connection:
+            return position_of(connection, name)
+
+    def await_position(self, position: int, *names: str, timeout: float = 2.0) -> bool:
+        """Block until all of `names` have come to `position`: read your own writes.
+
+        Queries pass their `after`. False after `timeout` seconds: answer with what
+        there is, and say that it is still updating.
+        """
+        deadline = time.monotonic() + timeout
+        while not all(self.position(name) >= position for name in names):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            with self._moved:
+                self._moved.wait(min(left, POLL))
+        return True
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def position_of(connection: Connection, name: str, *, lock: bool = False) -> int:
+    """Return the checkpoint of `name`; with `lock`, held until the transaction ends."""
+    query = select(CHECKPOINTS.c.position).where(CHECKPOINTS.c.name == name)
+    found = connection.scalar(query.with_for_update() if lock else query)
+    return 0 if found is None else int(found)
+
+
+def set_position(connection: Connection, name: str, position: int) -> None:
+    """Set the checkpoint of `name`, in the transaction of what it vouches for."""
+    where = CHECKPOINTS.c.name == name
+    values = {"position": position}
+    if not connection.execute(update(CHECKPOINTS).where(where), values).rowcount:
+        connection.execute(insert(CHECKPOINTS), {"name": name, **values})
+
+
+def open_readmodel(path: Path) -> Engine:
+    """Return an engine on the SQLite file at `path`, made (0600) if it is absent.
+
+    Readers never block the writer (WAL). Parameters never appear in error texts.
+
+    Raises:
+        ReadModelUnavailable: the file or its folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        message = f"{path.name}: {error.strerror}"
+        raise ReadModelUnavailable(message) from error
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        del entry
+        raw.isolation_level = None  # transactions are ours to begin, DDL included
+        cursor = raw.cursor()
+        for pragma in ("PRAGMA journal_mode=WAL", *_PRAGMAS):
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("letterlock_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def digest_of(connection: Connection, tables: Iterable[Table]) -> str:
+    """Return the canonical digest of the rows of `tables`: 64 hex digits.
+
+    Equal content gives equal digests, whatever the order of rows and on any database:
+    SHA-256 over table names and the sorted SHA-256 of each row's JSON (I6).
+    """
+    total = hashlib.sha256()
+    for table in sorted(tables, key=lambda table: table.name):
+        rows = sorted(
+            hashlib.sha256(msgspec.json.encode(tuple(row))).digest()
+            for row in connection.execute(select(table))
+        )
+        total.update(f"{table.name} {len(rows)}\n".encode())
+        total.update(b"".join(rows))
+    return total.hexdigest()

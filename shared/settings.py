@@ -1,0 +1,232 @@
+"""Settings: read once, checked at start, passed as values. No other `os.environ`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+LONGEST_LINK: Final = timedelta(days=7)
+LONGEST_UNDO: Final = timedelta(minutes=5)
+_OTHERS: Final = 0o077  # any right of group or world
+_HIGHEST_PORT: Final = 65_535
+_MAILBOX_SMTP: Final = 25  # above the port base; the highest port used
+_YES_NO: Final = {"yes": True, "no": False}
+_WORLD: Final = 0o007
+
+
+class SettingsError(Exception):
+    """A setting or a folder is not fit to start with; says which, never its value."""
+
+
+def refuse_exposed(path: Path, found: os.stat_result, *, owner: int) -> None:
+    """Refuse what anyone but `owner` (a numeric user id) or root can touch.
+
+    Raises:
+        SettingsError: wrong owner, or rights for group or world; says how to mend it.
+    """
+    if found.st_uid not in {owner, 0}:
+        message = f"{path} belongs to another user; chown it to the one that runs this"
+        raise SettingsError(message)
+    if found.st_mode & _OTHERS:
+        message = f"{path} is open to other users; run: chmod go-rwx {path}"
+        raise SettingsError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Where everything a host keeps lies. Knowing a path opens nothing."""
+
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        """Return the event store's database."""
+        return self.path / "store.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Return the folder of sealed renditions."""
+        return self.path / "blobs"
+
+    @property
+    def keys(self) -> Path:
+        """Return the folder of key files and key databases; never in a data backup."""
+        return self.path / "keys"
+
+    @property
+    def run(self) -> Path:
+        """Return the folder of sockets and locks."""
+        return self.path / "run"
+
+    @property
+    def log(self) -> Path:
+        """Return the folder of the evidence log, one folder a year."""
+        return self.path / "log"
+
+    @property
+    def tombstones(self) -> Path:
+        """Return the list of erased contacts; goes with every key backup."""
+        return self.path / "tombstones.log"
+
+    def read(self, service: str) -> Path:
+        """Return the database of a service's read models."""
+        return self.path / "read" / f"{service}.db"
+
+    def key_db(self, service: str) -> Path:
+        """Return the database of a service's data keys."""
+        return self.keys / f"{service}.db"
+
+    def create(self) -> None:
+        """Make the folders that are missing, open to this user alone (0700).
+
+        Raises:
+            SettingsError: the data or keys folder exists and others can touch it.
+            OSError: a folder cannot be made.
+        """
+        read = self.path / "read"
+        for folder in (self.path, self.keys, self.blobs, read, self.log, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.path, self.keys):
+            refuse_exposed(folder, folder.stat(), owner=os.geteuid())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a process may be told from outside. Holds no secret, only paths."""
+
+    data: Path = Path("data")
+    port_base: int = 8400
+    host: str = "127.0.0.1"
+    certificate: Path | None = None  # PEM chain
+    private_key: Path | None = field(default=None, repr=False)  # PEM
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 8425  # the built-in mailbox, unless set
+    undo_window: timedelta = timedelta(seconds=10)
+    link_life: timedelta = LONGEST_LINK
+    demo: bool = False
+
+    @property
+    def folder(self) -> DataFolder:
+        """Return the layout of the data folder."""
+        return DataFolder(self.data)
+
+    @property
+    def portal_port(self) -> int:
+        """Return the port of the staff portal."""
+        return self.port_base
+
+    @property
+    def viewer_port(self) -> int:
+        """Return the port of the pages that recipients see."""
+        return self.port_base + 1
+
+    @property
+    def mailbox_port(self) -> int:
+        """Return the port of the built-in mailbox's page."""
+        return self.port_base + 2
+
+    @property
+    def built_in_mailbox(self) -> bool:
+        """Say whether mail goes to the mailbox that this host runs itself."""
+        own = self.port_base + _MAILBOX_SMTP
+        return self.smtp_port == own and self.smtp_host == "127.0.0.1"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read `LETTERLOCK_*`; files are named, never their content.
+
+        Raises:
+            SettingsError: a value is malformed or out of bounds, a file is not there,
+                certificate and key do not come together, or the address is not
+                loopback and there is no certificate.
+        """
+        base = _read(env, "PORT_BASE", "8400", _port(_HIGHEST_PORT - _MAILBOX_SMTP))
+        mailbox = str(base + _MAILBOX_SMTP)
+        settings = cls(
+            data=_read(env, "DATA", "data", _folder),
+            port_base=base,
+            host=_read(env, "HOST", "127.0.0.1", lambda text: str(ip_address(text))),
+            certificate=_read(env, "CERTIFICATE_FILE", "", _file),
+            private_key=_read(env, "PRIVATE_KEY_FILE", "", _file),
+            smtp_host=_read(env, "SMTP_HOST", "127.0.0.1", _name),
+            smtp_port=_read(env, "SMTP_PORT", mailbox, _port(_HIGHEST_PORT)),
+            undo_window=_read(env, "UNDO_SECONDS", "10", _undo),
+            link_life=_read(env, "LINK_DAYS", "7", _life),
+            demo=_read(env, "DEMO", "no", lambda text: _YES_NO[text]),
+        )
+        _refuse_bare(settings)
+        return settings
+
+
+def _refuse_bare(settings: Settings) -> None:
+    if (settings.certificate is None) != (settings.private_key is None):
+        message = "LETTERLOCK_CERTIFICATE_FILE and _PRIVATE_KEY_FILE go together"
+        raise SettingsError(message)
+    if settings.certificate is None and not ip_address(settings.host).is_loopback:
+        message = "LETTERLOCK_HOST is not loopback: set a certificate and private key"
+        raise SettingsError(message)
+    if settings.private_key and settings.private_key.stat().st_mode & _WORLD:
+        message = "LETTERLOCK_PRIVATE_KEY_FILE names a file that anyone can read"
+        raise SettingsError(message)
+
+
+def _read(
+    env: Mapping[str, str], name: str, default: str, parse: Callable[[str], T]
+) -> T:
+    try:
+        return parse(env.get(f"LETTERLOCK_{name}", default))
+    except (ValueError, KeyError, OverflowError):
+        message = f"LETTERLOCK_{name} is not a value that can be used"
+        raise SettingsError(message) from None
+
+
+def _port(highest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        port = int(text)
+        if not 0 < port <= highest:
+            raise ValueError
+        return port
+
+    return parse
+
+
+def _undo(text: str) -> timedelta:
+    span = timedelta(seconds=int(text))
+    if not timedelta(0) <= span <= LONGEST_UNDO:
+        raise ValueError
+    return span
+
+
+def _life(text: str) -> timedelta:
+    span = timedelta(days=int(text))
+    if not timedelta(0) < span <= LONGEST_LINK:
+        raise ValueError
+    return span
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise ValueError
+    return Path(text)
+
+
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def _name(text: str) -> str:
+    if not text or not text.isprintable() or " " in text:
+        raise ValueError
+    return text
