@@ -1,0 +1,184 @@
+"""Load, decide, append: once for each command, whatever races with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.context import CallContext
+from shared.errors import DomainError
+from shared.events import Event, NewEvent
+from shared.eventstore.port import Appended, EventStore, WrongVersion
+from shared.handling import Aggregates
+from tests.builders import NOON, a_clock, a_context, a_store
+from tests.facts import ThingMade, ThingMoved
+
+STREAM = "thing.thing-t1"
+
+
+class TooMany(DomainError):
+    """There are enough things."""
+
+    code = "test_too_many"
+
+
+@dataclass(frozen=True)
+class Count:
+    things: int = 0
+
+
+def evolve(state: Count, event: Event) -> Count:
+    match event:
+        case ThingMade():
+            return replace(state, things=state.things + 1)
+        case _:
+            return state
+
+
+def make_one(state: Count, at: datetime) -> list[Event]:
+    del at
+    if state.things >= 50:
+        raise TooMany
+    return [ThingMade(thing_id="t1", size=state.things)]
+
+
+def aggregates(store: EventStore | None = None) -> Aggregates[Count]:
+    return Aggregates(store or a_store(), a_clock(), Count(), evolve)
+
+
+def test_a_command_appends_what_it_decides() -> None:
+    things = aggregates()
+    done = things.run(STREAM, a_context(), make_one, ref="t1")
+    assert (done.position, done.ref) == (1, "t1")
+    loaded = things.load(STREAM)
+    assert (loaded.state, loaded.version, loaded.at) == (Count(things=1), 0, NOON)
+
+
+def test_a_double_press_returns_the_first_result() -> None:
+    things, context = aggregates(), a_context()
+    first = things.run(STREAM, context, make_one)
+    things.run(STREAM, a_context(), make_one)
+    assert things.run(STREAM, context, make_one) == first
+    assert things.load(STREAM).state == Count(things=2)
+
+
+def test_a_double_press_is_known_after_a_restart() -> None:
+    store, context = a_store(), a_context()
+    first = aggregates(store).run(STREAM, context, make_one)
+    assert aggregates(store).run(STREAM, context, make_one) == first
+    assert len(list(store.read(STREAM))) == 1
+
+
+def test_simultaneous_presses_act_once() -> None:
+    store, context = a_store(), a_context()
+    with ThreadPoolExecutor(8) as pool:
+        runs = [
+            pool.submit(aggregates(store).run, STREAM, context, make_one)
+            for _ in range(8)
+        ]
+    assert {run.result().position for run in runs} == {1}
+
+
+def test_a_lost_race_is_decided_anew() -> None:
+    store = a_store()
+    mine, others = aggregates(store), aggregates(store)
+    turns = iter(range(3))
+
+    def decide(state: Count, at: datetime) -> list[Event]:
+        if next(turns) < 2:
+            others.run(STREAM, a_context(), make_one)
+        return make_one(state, at)
+
+    mine.run(STREAM, a_context(), decide)
+    assert [
+        r.event.size for r in store.read(STREAM) if isinstance(r.event, ThingMade)
+    ] == [0, 1, 2]
+
+
+def test_many_writers_of_one_stream_all_get_through() -> None:
+    store = a_store()
+    things = aggregates(store)
+    with ThreadPoolExecutor(6) as pool:
+        runs = [
+            pool.submit(things.run, STREAM, a_context(), make_one) for _ in range(12)
+        ]
+    positions = {run.result().position for run in runs}
+    assert positions == set(range(1, 13))
+    assert things.load(STREAM).state == Count(things=12)
+
+
+class Contended:
+    """A store whose every append comes too late."""
+
+    def __init__(self, inner: EventStore) -> None:
+        self.read, self.read_all, self.wait = inner.read, inner.read_all, inner.wait
+        self.tries = 0
+
+    def append(
+        self, stream: str, events: Sequence[NewEvent], *, expected: int
+    ) -> Appended:
+        del stream, events, expected
+        self.tries += 1
+        raise WrongVersion
+
+
+def test_lasting_contention_gives_up() -> None:
+    store = Contended(a_store())
+    with pytest.raises(WrongVersion):
+        aggregates(store).run(STREAM, a_context(), make_one)
+    assert store.tries == 12
+
+
+def test_a_refusal_passes_through_and_writes_nothing() -> None:
+    things = aggregates()
+
+    def refuse(state: Count, at: datetime) -> list[Event]:
+        return make_one(replace(state, things=50), at)
+
+    with pytest.raises(TooMany):
+        things.run(STREAM, a_context(), refuse)
+    assert things.load(STREAM).state == Count()
+
+
+def test_a_decision_without_facts_answers_where_the_stream_stands() -> None:
+    things = aggregates()
+    assert things.run(STREAM, a_context(), lambda _state, _at: []).position == 0
+    things.run(STREAM, a_context(), make_one)
+    assert things.run(STREAM, a_context(), lambda _state, _at: []).position == 1
+
+
+def test_times_in_a_stream_never_go_back() -> None:
+    store, clock = a_store(), a_clock()
+    things = Aggregates(store, clock, Count(), evolve)
+    told = []
+
+    def move(state: Count, at: datetime) -> list[Event]:
+        del state
+        told.append(at)
+        return [ThingMoved(thing_id="t1", place="p", reason="r", moved_at=at)]
+
+    for step in (timedelta(0), timedelta(hours=-1), timedelta(hours=2)):
+        clock.move(step)
+        things.run(STREAM, a_context(), move)
+    assert told == [NOON, NOON, NOON + timedelta(hours=1)]
+    assert [r.recorded_at for r in store.read(STREAM)] == told
+
+
+def test_who_and_why_stand_in_the_metadata() -> None:
+    store = a_store()
+    context: CallContext = a_context(role="compliance")
+    aggregates(store).run(STREAM, context, make_one)
+    (record,) = store.read(STREAM)
+    assert record.meta.role == "compliance"
+    assert record.meta.command_id == context.command_id
+
+
+def test_forgotten_streams_are_read_again() -> None:
+    things = aggregates()
+    for number in range(600):
+        things.load(f"thing.thing-{number}")
+    assert len(things._kept) == 512
