@@ -1,0 +1,1 @@
+"""The rules of contacts: pure, no clock, no I/O, no cryptography."""

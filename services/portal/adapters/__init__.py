@@ -1,0 +1,1 @@
+"""The outside, for the portal alone."""
