@@ -13,7 +13,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from services.audit.commands import SealIdentity
 from shared.errors import Malformed
@@ -85,7 +85,7 @@ def person_of(request: SealIdentity) -> bytes:
 
 
 @cache
-def _details_of(cls: type[Event]) -> tuple[str, ...]:
+def _details_of(cls: Any) -> tuple[str, ...]:
     private = {*cls.personal, *cls.confidential}
     return tuple(n for n in DETAILS if hasattr(cls, n) and n not in private)
 

@@ -1,0 +1,1 @@
+"""The services. A folder is a trust zone; the same rooms stand in each."""

@@ -1,0 +1,105 @@
+"""The `letterlock` command: reads flags and environment, one line a verb.
+
+Exit status: 0 done, 1 refused by a rule, 2 usage or fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from services import verbs
+from services.console import Console
+from shared.errors import DomainError, Fault
+from shared.settings import Settings, SettingsError
+from shared.web.server import WouldBeReadable
+
+REFUSED: Final = 1
+FAULT: Final = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    flags = _parser().parse_args(argv)
+    flags.failpoint = os.environ.get("LETTERLOCK_FAILPOINT", "")  # for tests alone
+    console = Console(json=flags.json, quiet=flags.quiet)
+    try:
+        settings = Settings.from_env(_environment(flags))
+        done: int = flags.verb(flags, settings, console)
+    except DomainError as refusal:
+        return console.fail(str(refusal), refusal.hint, REFUSED)
+    except (SettingsError, WouldBeReadable) as wrong:
+        return console.fail(str(wrong), "", FAULT)
+    except Fault as fault:
+        told = str(fault) or (type(fault).__doc__ or "").strip()
+        return console.fail(told, "Nothing was half done; try again.", FAULT)
+    except OSError as error:
+        return console.fail(*verbs.explain(error), FAULT)
+    except KeyboardInterrupt:
+        return 0
+    return done
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """Let a service manager's SIGTERM stop as gracefully as Ctrl+C."""
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _environment(flags: argparse.Namespace) -> dict[str, str]:
+    env = dict(os.environ)
+    if flags.data is not None:
+        env["LETTERLOCK_DATA"] = str(flags.data)
+    if flags.port_base is not None:
+        env["LETTERLOCK_PORT_BASE"] = str(flags.port_base)
+    return env
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--data", type=Path, help="data folder (./data)")
+    common.add_argument("--port-base", type=int, help="first port (8400)")
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    common.add_argument("--yes", action="store_true", help="do not ask")
+    common.add_argument("--quiet", action="store_true", help="print results only")
+    parser = argparse.ArgumentParser(
+        prog="letterlock",
+        description="Envelopes instead of private e-mail. The evidence is kept.",
+    )
+    verb = parser.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, function: verbs.Verb, about: str) -> argparse.ArgumentParser:
+        one = verb.add_parser(name, parents=[common], help=about, description=about)
+        one.set_defaults(verb=function)
+        return one
+
+    run = add("run", verbs.run, "start everything on this machine")
+    run.add_argument("--demo", action="store_true", help="with the demo organisation")
+    init = add("init", verbs.init, "make an empty organisation and its administrator")
+    init.add_argument("--admin", required=True, metavar="NAME", help='"Ms Ada Quill"')
+    init.add_argument("--email", required=True, help="the administrator's address")
+    add("demo", verbs.demo, "do the whole main job on a fresh folder and check it")
+    send = add("send", verbs.send, "send one letter to one contact")
+    send.add_argument("--as", dest="sender", required=True, metavar="EMAIL")
+    send.add_argument("--contact", required=True, metavar="ID")
+    send.add_argument("--page", required=True, metavar="NUMBER")
+    send.add_argument("--record", metavar="KEY")
+    timeline = add("timeline", verbs.timeline, "print what happened to one envelope")
+    timeline.add_argument("envelope", metavar="ENVELOPE")
+    events = add("events", verbs.events, "print the facts in the store, not their text")
+    events.add_argument("--after", type=int, default=0, metavar="POSITION")
+    events.add_argument("--limit", type=int, default=100)
+    rebuild = add("rebuild", verbs.rebuild, "make lists and searches anew from facts")
+    rebuild.add_argument("names", nargs="*", metavar="PROJECTION")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The outside of the envelope service: writing mails, and handing them to a relay."""

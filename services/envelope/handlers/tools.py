@@ -1,0 +1,48 @@
+"""What the handlers and reactions of this service work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.audit.api import AuditApi
+from services.crm.api import CrmApi
+from services.envelope.api import Organisation
+from services.envelope.handlers.links import Links
+from services.envelope.handlers.renditions import Renditions
+from services.envelope.handlers.streams import ORGANISATION, Streams
+from services.envelope.handlers.tickets import Tickets
+from services.envelope.model.notice import Notice
+from services.envelope.model.state import Envelope
+from services.envelope.ports import Counters, LinkLookup, Lists
+from services.letters.api import LettersApi
+from shared.clock import Clock
+from shared.crypto.keyring import Keyring
+from shared.failpoints import Failpoints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """Joined once, in wiring, and handed to each part."""
+
+    clock: Clock
+    keyring: Keyring
+    envelopes: Streams[Envelope]
+    notices: Streams[Notice]
+    organisations: Streams[Organisation]
+    links: Links
+    tickets: Tickets
+    renditions: Renditions
+    lookup: LinkLookup
+    lists: Lists
+    counters: Counters
+    crm: CrmApi
+    letters: LettersApi
+    audit: AuditApi
+    failpoints: Failpoints
+    undo: timedelta
+    life: timedelta
+
+    def organisation(self) -> Organisation:
+        """Return who the organisation is; empty fields until it is described."""
+        return self.organisations.load(ORGANISATION).state

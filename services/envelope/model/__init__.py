@@ -1,0 +1,1 @@
+"""The rules of envelopes: pure functions of state, request and time."""

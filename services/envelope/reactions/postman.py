@@ -1,0 +1,232 @@
+"""The postman: the only one who hands envelopes and notices to the mail relay.
+
+For each mail: an intent that is durable, then the mail, then what became of it. A crash
+between the relay's 250 and our record is the one case in which a mail goes twice, with
+the same Message-ID and link, and `repeat` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from services.crm.commands import PermitSend
+from services.crm.errors import ContactErased, ContactHasStopped, ContactUnknown
+from services.envelope.errors import EnvelopeUnknown, MailUnsafe
+from services.envelope.events import EnvelopeRelayed
+from services.envelope.handlers.streams import stream_of
+from services.envelope.handlers.tools import Tools
+from services.envelope.model.relay import (
+    RaceLost,
+    decide_attempt,
+    decide_deferral,
+    decide_failure,
+    due,
+)
+from services.envelope.model.sending import decide_consign
+from services.envelope.model.state import Envelope
+from services.envelope.model.words import reference_of
+from services.envelope.ports import (
+    Composer,
+    EnvelopeMail,
+    Outbox,
+    OutboxRow,
+    Parcel,
+    Relay,
+    RelayAnswer,
+)
+from services.envelope.reactions.notices import NoticePost
+from shared.context import service_context
+from shared.crypto.keyring import KeyDestroyed
+from shared.errors import Fault
+from shared.events import Event
+from shared.eventstore.port import WrongVersion
+from shared.fence import AlreadyFollowed, Fence
+
+BATCH: Final = 50  # rows of one round
+
+
+class Postman:
+    """Works through the outbox, which says where to look; the stream says what is due.
+
+    With `lock`, a file, it is the only postman for as long as it lives, and what a
+    crash cut off is taken up at once. Without, an attempt of unknown outcome is left
+    alone until another postman must be done with it.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        outbox: Outbox,
+        composer: Composer,
+        relay: Relay,
+        *,
+        lock: Path | None = None,
+    ) -> None:
+        """Work with `tools`; opens nothing yet."""
+        self._tools = tools
+        self._outbox = outbox
+        self._composer = composer
+        self._relay = relay
+        self._alone = lock is not None
+        self._fence = Fence(lock)
+        self._notices = NoticePost(tools, composer, relay)
+
+    def run_once(self, now: datetime | None = None) -> int:
+        """Do what is due at `now` (the clock's); return how many mails were handled.
+
+        0 also if another postman holds the lock. Trouble with one mail does not stop
+        the others.
+
+        Raises:
+            Fault: the first trouble met, once all others were seen to.
+        """
+        try:
+            self._fence.take()
+        except AlreadyFollowed:
+            return 0
+        troubles: list[Fault | WrongVersion] = []
+        done = 0
+        for row in self._outbox.due(now or self._tools.clock.now(), BATCH):
+            try:
+                done += self._do(row)
+            except RaceLost:
+                continue
+            except (Fault, WrongVersion) as trouble:
+                troubles.append(trouble)
+        if troubles:
+            raise troubles[0]
+        return done
+
+    def close(self) -> None:
+        """Let another postman take over."""
+        self._fence.release()
+
+    def _do(self, row: OutboxRow) -> bool:
+        if row.kind == "notice":
+            return self._notices.post(row.item_id)
+        return self._outbox.links_known(row.position) and self._post(row.item_id)
+
+    def _post(self, envelope_id: str) -> bool:
+        envelopes, stream = self._tools.envelopes, stream_of(envelope_id)
+        loaded = envelopes.load(stream)
+        if due(loaded.state, envelopes.now(loaded), alone=self._alone) == "consign":
+            envelopes.run(stream, service_context("envelope"), decide_consign)
+            loaded = envelopes.load(stream)
+        envelope = loaded.state
+        match due(envelope, envelopes.now(loaded), alone=self._alone):
+            case "expired":
+                gone = "disabled" if envelope.disabled_at else "expired"
+                self._fail(envelope, envelope.relay.attempts, gone)
+            case "attempt":
+                self._attempt(envelope)
+            case _:
+                return False
+        return True
+
+    def _attempt(self, envelope: Envelope) -> None:
+        attempt = envelope.relay.attempts + 1
+        try:
+            permit, parcel = self._prepare(envelope, attempt)
+        except (ContactHasStopped, ContactErased, ContactUnknown, MailUnsafe) as no:
+            self._fail(envelope, attempt, no.code)
+            return
+        except (EnvelopeUnknown, KeyDestroyed):
+            self._fail(envelope, attempt, ContactErased.code)
+            return
+        hit = self._tools.failpoints.hit
+        hit("relay.before_intent")
+        # A fresh command id each time: of two postmen only one can write this attempt.
+        self._tools.envelopes.run(
+            stream_of(envelope.envelope_id),
+            service_context("envelope"),
+            lambda state, at: decide_attempt(
+                state,
+                at,
+                generation=envelope.generation,
+                attempt=attempt,
+                permit=permit,
+                alone=self._alone,
+            ),
+        )
+        hit("relay.after_intent")
+        answer = self._relay.deliver(parcel)
+        hit("relay.after_250")
+        self._record(envelope, attempt, answer)
+        hit("relay.after_record")
+
+    def _prepare(self, envelope: Envelope, attempt: int) -> tuple[int, Parcel]:
+        """Have the attempt permitted and the mail written; nothing leaves yet."""
+        tools = self._tools
+        permit = tools.crm.permit(
+            PermitSend(
+                envelope_id=envelope.envelope_id,
+                contact_id=envelope.contact_id,
+                purpose=envelope.purpose,
+                attempt=attempt,
+            ),
+            service_context("envelope"),
+        )
+        mail = EnvelopeMail(
+            message_id=tools.links.message_id(
+                envelope.envelope_id, envelope.generation
+            ),
+            organisation=tools.organisation(),
+            sender_name=tools.renditions.thaw(envelope).sender_name,
+            formal_name=permit.formal_name,
+            email=permit.email,
+            reference=reference_of(envelope.envelope_id),
+            check=envelope.check,
+            link=tools.links.letter(envelope.envelope_id, envelope.generation),
+            choices=tools.links.choices(envelope.envelope_id),
+            viewer=tools.links.viewer,
+            expires_at=envelope.expires_at,
+            at=tools.clock.now(),
+        )
+        return permit.position, self._composer.envelope(mail)
+
+    def _record(self, envelope: Envelope, attempt: int, answer: RelayAnswer) -> None:
+        def decide(state: Envelope, at: datetime) -> Sequence[Event]:
+            match answer.outcome:
+                case "accepted":
+                    return [
+                        EnvelopeRelayed(
+                            envelope_id=envelope.envelope_id,
+                            contact_id=envelope.contact_id,
+                            generation=envelope.generation,
+                            attempt=attempt,
+                            reply_code=answer.code or 250,
+                            tls=answer.tls,
+                        )
+                    ]
+                case "deferred":
+                    return decide_deferral(
+                        envelope,
+                        at,
+                        generation=envelope.generation,
+                        attempt=attempt,
+                        reason=answer.reason,
+                        reply_code=answer.code,
+                    )
+                case "rejected":
+                    return decide_failure(
+                        state,
+                        generation=envelope.generation,
+                        attempt=attempt,
+                        reason=answer.reason,
+                        reply_code=answer.code,
+                    )
+
+        stream = stream_of(envelope.envelope_id)
+        self._tools.envelopes.run(stream, service_context("envelope"), decide)
+
+    def _fail(self, envelope: Envelope, attempt: int, reason: str) -> None:
+        self._tools.envelopes.run(
+            stream_of(envelope.envelope_id),
+            service_context("envelope"),
+            lambda state, _: decide_failure(
+                state, generation=envelope.generation, attempt=attempt, reason=reason
+            ),
+        )

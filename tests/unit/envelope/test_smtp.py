@@ -1,0 +1,171 @@
+"""The door to the mail relay, against a relay that does what the test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from services.envelope.adapters.mail import MailComposer
+from services.envelope.adapters.smtp import SmtpRelay
+from services.envelope.ports import Parcel
+from tests.unit.envelope.test_mail import MAIL
+
+pytestmark = pytest.mark.integration
+STEP = timedelta(seconds=2)
+
+
+@dataclass
+class Script:
+    """Answers as told, and remembers what came."""
+
+    mail: str = "250 OK"
+    rcpt: str = "250 OK"
+    data: str = "250 OK"
+    recipients: list[list[str]] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd's names
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list
+    ) -> str:
+        envelope.mail_from = address
+        return self.mail
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd's names
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(  # noqa: N802  # aiosmtpd's names
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        self.recipients.append(list(envelope.rcpt_tos))
+        self.contents.append(envelope.original_content or b"")
+        if self.data == "drop":
+            server.transport.close()
+            await asyncio.sleep(0)
+        return self.data
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def relay(script: Script) -> Iterator[SmtpRelay]:
+    controller = Controller(script, hostname="127.0.0.1", port=a_free_port())
+    controller.start()
+    try:
+        yield SmtpRelay("127.0.0.1", controller.port, step=STEP)
+    finally:
+        controller.stop(no_assert=True)
+
+
+def a_parcel() -> Parcel:
+    return MailComposer().envelope(MAIL)
+
+
+def test_a_mail_is_accepted_for_one_recipient() -> None:
+    script = Script()
+    with relay(script) as door:
+        answer = door.deliver(a_parcel())
+    assert (answer.outcome, answer.code, answer.tls) == ("accepted", 250, False)
+    assert script.recipients == [["tom.jones@example.com"]]
+    assert script.contents == [a_parcel().content]
+
+
+@pytest.mark.parametrize(
+    ("place", "reply", "outcome", "reason", "code"),
+    [
+        ("mail", "421 closing", "deferred", "relay_busy", 421),
+        ("rcpt", "450 busy", "deferred", "greylisted", 450),
+        ("rcpt", "451 greylisted", "deferred", "greylisted", 451),
+        ("data", "452 full", "deferred", "deferred", 452),
+        ("rcpt", "550 no such user", "rejected", "rejected", 550),
+        ("data", "552 too big", "rejected", "rejected", 552),
+        ("data", "554 refused", "rejected", "rejected", 554),
+        ("data", "drop", "deferred", "no_reply", None),
+    ],
+)
+def test_every_reply_has_its_meaning(
+    place: str, reply: str, outcome: str, reason: str, code: int | None
+) -> None:
+    with relay(Script(**{place: reply})) as door:
+        answer = door.deliver(a_parcel())
+    assert (answer.outcome, answer.reason, answer.code) == (outcome, reason, code)
+
+
+def test_lines_that_begin_with_a_dot_arrive_whole() -> None:
+    script = Script()
+    content = b"Subject: x\r\n\r\n.\r\n..\r\n.hidden\r\nRCPT TO:<eve@x.example>\r\n"
+    parcel = Parcel(
+        sender="no-reply@a.example", recipient="tom@b.example", content=content
+    )
+    with relay(script) as door:
+        assert door.deliver(parcel).outcome == "accepted"
+    assert script.contents == [content]
+    assert script.recipients == [["tom@b.example"]]
+
+
+def test_a_relay_that_is_not_there_is_unreachable() -> None:
+    answer = SmtpRelay("127.0.0.1", a_free_port(), step=STEP).deliver(a_parcel())
+    assert (answer.outcome, answer.reason) == ("deferred", "unreachable")
+
+
+def talking(lines: list[bytes], *, pause: float = 0.0) -> int:
+    """Start a server that says its lines to one caller, byte by byte if slow."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def talk() -> None:
+        with server, suppress(OSError), server.accept()[0] as line:
+            line.settimeout(1.5)
+            for words in lines:
+                for byte in words:
+                    line.sendall(bytes([byte]))
+                    time.sleep(pause)
+                line.recv(65536)
+
+    threading.Thread(target=talk, daemon=True).start()
+    return int(server.getsockname()[1])
+
+
+def test_a_silent_relay_times_out() -> None:
+    port = talking([b""])
+    door = SmtpRelay("127.0.0.1", port, step=timedelta(seconds=0.3))
+    answer = door.deliver(a_parcel())
+    assert (answer.outcome, answer.reason) == ("deferred", "timeout")
+
+
+def test_a_dribbling_relay_is_cut_off_at_the_deadline() -> None:
+    port = talking([b"220 " + b"x" * 400], pause=0.05)
+    door = SmtpRelay("127.0.0.1", port, step=STEP, deadline=timedelta(seconds=0.5))
+    begun = time.monotonic()
+    answer = door.deliver(a_parcel())
+    assert time.monotonic() - begun < 2
+    assert answer.outcome == "deferred"
+
+
+def test_a_broken_starttls_never_falls_back_to_the_clear() -> None:
+    port = talking(
+        [b"220 hi\r\n", b"250-hi\r\n250 STARTTLS\r\n", b"220 go\r\n", b"not TLS\r\n"]
+    )
+    answer = SmtpRelay("127.0.0.1", port, step=STEP).deliver(a_parcel())
+    assert (answer.outcome, answer.reason) == ("deferred", "tls_failed")
+
+
+def test_a_relay_that_greets_with_a_refusal_is_heard() -> None:
+    port = talking([b"554 go away\r\n"])
+    answer = SmtpRelay("127.0.0.1", port, step=STEP).deliver(a_parcel())
+    assert (answer.outcome, answer.code) == ("rejected", 554)
