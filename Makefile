@@ -36,7 +36,7 @@ test: setup browser ## Check everything: format, lint, types, imports, all tests
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/bandit --quiet --recursive services shared
+	.venv/bin/bandit --quiet -c pyproject.toml --recursive services shared
 	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 quick: setup ## Lint and unit tests, in seconds

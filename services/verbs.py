@@ -51,7 +51,7 @@ def run(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     _log_to_standard_error()
     demo_wanted = flags.demo or settings.demo
     if demo_wanted:
-        _prepare_demo(settings)
+        prepare_demo(settings)
     failpoints = KillAt(flags.failpoint) if flags.failpoint else None
     with running(settings, failpoints=failpoints) as system:
         console.say("Letterlock is running on this machine only.")
@@ -108,7 +108,7 @@ def demo(flags: argparse.Namespace, settings: Settings, console: Console) -> int
         demo=True,
     )
     try:
-        _prepare_demo(settings)
+        prepare_demo(settings)
         with running(settings) as system:
             ids = enter_demo(system, settings)
             link = sign_in_link(system.apis, settings, ids.staff["anna"])
@@ -249,7 +249,12 @@ def sign_in_link(apis: Apis, settings: Settings, staff_id: str) -> str:
     return f"{portal_url(settings)}/sign-in/link/{secret}"
 
 
-def _prepare_demo(settings: Settings) -> None:
+def prepare_demo(settings: Settings) -> None:
+    """Make the demo data folder, unless it is there.
+
+    Raises:
+        SettingsError: the folder holds a real organisation.
+    """
     folder, seed = settings.folder, settings.data / "demo-seed"
     if not holds_organisation(folder):
         create_data(folder)
