@@ -62,9 +62,12 @@ MEANS: Final = {
 }
 
 TITLES: Final = {
+    "LetterIssued": ("The approved letter was merged for you", ""),
     "EnvelopeSent": ("Accepted: the letter was sealed for you", "accepted"),
     "EnvelopeCancelled": ("The sending was undone before it left", "cancelled"),
     "LetterConsigned": ("The letter was placed in your folder", ""),
+    "SendPermitted": ("Checked against your choices: it may be sent", ""),
+    "RelayAttempted": ("The message was handed to the mail service", ""),
     "EnvelopeRelayed": ("Sent: the mail service took the message", "sent"),
     "RelayDeferred": ("The mail service could not take the message yet", ""),
     "RelayFailed": ("The message could not be delivered", "not_delivered"),
@@ -79,7 +82,7 @@ TITLES: Final = {
     "CodeAccepted": ("The one-time code was typed rightly", ""),
     "CodeRejected": ("A wrong code was typed", ""),
 }
-"""Facts a recipient is shown; permits and attempts, our inner workings, are not."""
+"""The facts of an envelope in a recipient's words; one not named here keeps its name."""
 
 WHO: Final = {
     "staff": "A member of staff",
@@ -90,8 +93,8 @@ WHO: Final = {
 
 
 def history(lines: tuple[TrailLine, ...]) -> list[Entry]:
-    """Return the timeline a recipient sees, oldest first."""
-    return [_entry(line) for line in lines if line.event in TITLES]
+    """Return the same timeline that staff see, oldest first: every fact, none left out."""
+    return [_entry(line) for line in lines]
 
 
 def days_left(expires_at: datetime, now: datetime) -> str:
@@ -103,7 +106,7 @@ def days_left(expires_at: datetime, now: datetime) -> str:
 
 
 def _entry(line: TrailLine) -> Entry:
-    title, state = TITLES[line.event]
+    title, state = TITLES.get(line.event, (line.event, ""))
     how = ""
     if line.grade is not None:
         how = f"Grade {line.grade}, {MEANS.get(line.means or '', line.means or '')}"
