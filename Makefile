@@ -41,10 +41,10 @@ test: setup browser ## Check everything: format, lint, types, imports, all tests
 
 quick: setup ## Lint and unit tests, in seconds
 	.venv/bin/ruff check .
-	.venv/bin/pytest --quiet --numprocesses 2 -m "not integration" tests/unit tests/contract
+	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" tests/unit tests/contract
 
 soak: setup browser ## The same races, faults and fuzz at their full numbers
-	LETTERLOCK_SOAK=full .venv/bin/pytest --numprocesses 1 -m integration tests
+	LETTERLOCK_SOAK=full LETTERLOCK_EXAMPLES=full .venv/bin/pytest --numprocesses 1 -m integration tests
 
 bench: setup ## Measure against peers in the same run and print ratios
 	$(PY) -m tests.benchmarks
@@ -54,6 +54,9 @@ screens: setup browser ## Write pictures of every page, wide and phone-sized, to
 
 golden: setup ## Write the missing samples of stored events
 	$(PY) -m tests.golden.make
+
+docs: setup ## Write the tables of facts and refusals anew from the code
+	$(PY) -m tests.docs.make
 
 lock: setup ## Lock the newest allowed versions, with hashes and without addresses
 	.venv/bin/pip-compile --quiet --upgrade --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
