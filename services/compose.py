@@ -6,42 +6,36 @@ Nothing runs until somebody starts what is returned here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
 
 from services.audit.api import AuditApi
-from services.audit.wiring import build_audit
+from services.audit.wiring import AuditParts, build_audit
 from services.crm.api import CrmApi
-from services.crm.wiring import build_crm
+from services.crm.wiring import CrmParts, build_crm
 from services.envelope.adapters.smtp import SmtpRelay
 from services.envelope.api import EnvelopeApi
 from services.envelope.wiring import EnvelopeParts, build_envelope
+from services.ground import SERVICES, Ground, grounded
 from services.letters.api import LettersApi
-from services.letters.wiring import build_letters
+from services.letters.wiring import LettersParts, build_letters
 from services.policy import POLICY
 from services.portal.api import StaffApi
-from services.portal.wiring import build_portal
+from services.portal.wiring import PortalParts, build_portal
 from shared.blobs import FileBlobs
-from shared.clock import Clock, SystemClock
-from shared.codec import EventCodec
+from shared.clock import Clock
 from shared.crypto.kek import Keks, create_kek
-from shared.crypto.keyring import Keyring
 from shared.crypto.passwords import PasswordHasher
 from shared.crypto.tombstones import Tombstones
-from shared.eventstore.coded import CodedStore
 from shared.eventstore.port import EventStore
-from shared.eventstore.sqlite import SqliteJournal
-from shared.failpoints import Failpoints, Nowhere
+from shared.failpoints import Failpoints
 from shared.follow import Follower, Projection
-from shared.gate import Gate, Rule
+from shared.messaging.pairs import create_pairs
 from shared.react import Reaction, Reactor
-from shared.readmodel import ReadModel, open_readmodel
+from shared.readmodel import ReadModel
 from shared.settings import DataFolder, Settings, SettingsError
-
-SERVICES: Final = ("crm", "letters", "envelope", "audit", "portal")
-FRONTS: Final = frozenset({"portal", "viewer"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +59,16 @@ class Followed:
     projections: Sequence[Projection]
     reactions: Sequence[Reaction]
 
+    def follower(self, run: Path) -> Follower:
+        """Return what keeps the read models going; its lock lies in `run`."""
+        lock = run / f"follow-{self.service}.lock"
+        return Follower(self.store, self.readmodel, self.projections, lock=lock)
+
+    def reactor(self, run: Path) -> Reactor:
+        """Return what carries out the reactions; its lock lies in `run`."""
+        lock = run / f"react-{self.service}.lock"
+        return Reactor(self.store, self.readmodel, self.reactions, lock=lock)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
@@ -82,23 +86,9 @@ class Core:
         run = self.settings.folder.run
         going: list[Follower | Reactor] = []
         for part in self.followed:
-            going.append(
-                Follower(
-                    part.store,
-                    part.readmodel,
-                    part.projections,
-                    lock=run / f"follow-{part.service}.lock",
-                )
-            )
+            going.append(part.follower(run))
             if part.reactions:
-                going.append(
-                    Reactor(
-                        part.store,
-                        part.readmodel,
-                        part.reactions,
-                        lock=run / f"react-{part.service}.lock",
-                    )
-                )
+                going.append(part.reactor(run))
         return going
 
 
@@ -119,6 +109,25 @@ def create_data(folder: DataFolder) -> None:
         raise SettingsError(message)
     create_kek(folder.keys)
     Tombstones(folder.tombstones, Keks(folder.keys)).create()
+    create_pairs(folder.keys / "pairs", pairs())
+
+
+def pairs() -> set[tuple[str, str]]:
+    """Return who calls whom, `(caller, service)`, as the policy has it."""
+    return {
+        (caller, service)
+        for (service, _), (_, callers, _) in POLICY.items()
+        for caller in callers
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One service by itself, its neighbours reached through `Apis`."""
+
+    handlers: object
+    followed: Followed
+    envelope: EnvelopeParts | None = None
 
 
 @contextmanager
@@ -133,92 +142,126 @@ def opened(
     Raises:
         SettingsError: the folder is not there, or not fit to start with.
     """
-    clock = clock or SystemClock()
-    folder = settings.folder
-    keks = Keks(folder.keys)
-    if not holds_organisation(folder):
-        message = f"{folder.path} holds no organisation; run: letterlock init"
-        raise SettingsError(message)
-    folder.create()
-    tombstones = Tombstones(folder.tombstones, keks)
-    with ExitStack() as stack:
-        journal = SqliteJournal(folder.store)
-        stack.callback(journal.close)
-        keyrings: dict[str, Keyring] = {}
-        readmodels: dict[str, ReadModel] = {}
-        stores: dict[str, EventStore] = {}
-        for service in SERVICES:
-            keyring = Keyring(
-                service, folder.key_db(service), keks=keks, tombstones=tombstones
+    with grounded(settings, clock=clock, failpoints=failpoints) as ground:
+        yield _join(ground)
+
+
+def build_part(service: str, ground: Ground, others: Apis) -> Part:
+    """Build one service over its ground; `others` is what it may ask of the rest.
+
+    Raises:
+        SettingsError: there is no such service.
+    """
+    match service:
+        case "crm":
+            crm = _crm(ground)
+            return Part(
+                handlers=crm.handlers,
+                followed=_followed("crm", ground, crm.projections, crm.reactions),
             )
-            stack.callback(keyring.close)
-            keyring.replay_tombstones()
-            readmodel = ReadModel(open_readmodel(folder.read(service)))
-            stack.callback(readmodel.close)
-            keyrings[service], readmodels[service] = keyring, readmodel
-            stores[service] = CodedStore(journal, EventCodec(service, keyring))
-        yield _join(
-            settings,
-            clock,
-            failpoints or Nowhere(),
-            bare=CodedStore(journal, EventCodec("none")),
-            stores=stores,
-            keyrings=keyrings,
-            readmodels=readmodels,
-        )
+        case "letters":
+            letters = _letters(ground)
+            return Part(
+                handlers=letters.handlers,
+                followed=_followed(
+                    "letters", ground, letters.projections, letters.reactions
+                ),
+            )
+        case "audit":
+            audit = _audit(ground)
+            return Part(
+                handlers=audit.handlers,
+                followed=_followed("audit", ground, audit.projections, ()),
+            )
+        case "envelope":
+            envelope = _envelope(ground, others.crm, others.letters, others.audit)
+            return Part(
+                handlers=envelope.handlers,
+                followed=_followed(
+                    "envelope", ground, envelope.projections, envelope.reactions
+                ),
+                envelope=envelope,
+            )
+        case "portal":
+            portal = _portal(ground)
+            return Part(
+                handlers=portal.handlers,
+                followed=_followed("portal", ground, portal.projections, ()),
+            )
+        case _:
+            message = f"there is no service {service!r}; there are: " + ", ".join(
+                SERVICES
+            )
+            raise SettingsError(message)
 
 
-def _join(
-    settings: Settings,
-    clock: Clock,
-    failpoints: Failpoints,
-    *,
-    bare: EventStore,
-    stores: Mapping[str, EventStore],
-    keyrings: Mapping[str, Keyring],
-    readmodels: Mapping[str, ReadModel],
-) -> Core:
-    gates = {
-        service: Gate(service, _rules(service), stores[service], clock, fronts=FRONTS)
-        for service in SERVICES
-    }
-    crm = build_crm(
-        store=stores["crm"],
-        clock=clock,
-        keyring=keyrings["crm"],
-        readmodel=readmodels["crm"],
+def _crm(ground: Ground) -> CrmParts:
+    on = ground.footings["crm"]
+    return build_crm(
+        store=on.store,
+        clock=ground.clock,
+        keyring=on.keyring,
+        readmodel=on.readmodel,
     )
-    letters = build_letters(
-        store=stores["letters"],
-        clock=clock,
-        keyring=keyrings["letters"],
-        readmodel=readmodels["letters"],
+
+
+def _letters(ground: Ground) -> LettersParts:
+    on = ground.footings["letters"]
+    return build_letters(
+        store=on.store,
+        clock=ground.clock,
+        keyring=on.keyring,
+        readmodel=on.readmodel,
     )
-    audit = build_audit(
-        store=bare, keyring=keyrings["audit"], readmodel=readmodels["audit"]
-    )
-    envelope = build_envelope(
-        store=stores["envelope"],
-        clock=clock,
-        keyring=keyrings["envelope"],
-        readmodel=readmodels["envelope"],
+
+
+def _audit(ground: Ground) -> AuditParts:
+    on = ground.footings["audit"]
+    return build_audit(store=ground.bare, keyring=on.keyring, readmodel=on.readmodel)
+
+
+def _envelope(
+    ground: Ground, crm: CrmApi, letters: LettersApi, audit: AuditApi
+) -> EnvelopeParts:
+    on, settings = ground.footings["envelope"], ground.settings
+    return build_envelope(
+        store=on.store,
+        clock=ground.clock,
+        keyring=on.keyring,
+        readmodel=on.readmodel,
         blobs=FileBlobs(settings.folder.blobs),
-        crm=gates["crm"].around(crm.handlers, caller="envelope"),
-        letters=gates["letters"].around(letters.handlers, caller="envelope"),
-        audit=gates["audit"].around(audit.handlers, caller="envelope"),
+        crm=crm,
+        letters=letters,
+        audit=audit,
         relay=SmtpRelay(settings.smtp_host, settings.smtp_port),
         viewer_url=viewer_url(settings),
         undo_window=settings.undo_window,
-        failpoints=failpoints,
+        failpoints=ground.failpoints,
         link_life=settings.link_life,
         lock=settings.folder.run / "postman.lock",
     )
-    portal = build_portal(
-        store=stores["portal"],
-        clock=clock,
-        keyring=keyrings["portal"],
-        readmodel=readmodels["portal"],
+
+
+def _portal(ground: Ground) -> PortalParts:
+    on = ground.footings["portal"]
+    return build_portal(
+        store=on.store,
+        clock=ground.clock,
+        keyring=on.keyring,
+        readmodel=on.readmodel,
         hasher=PasswordHasher(),
+    )
+
+
+def _join(ground: Ground) -> Core:
+    gates = {service: ground.gate(service) for service in SERVICES}
+    crm, letters, audit = _crm(ground), _letters(ground), _audit(ground)
+    portal = _portal(ground)
+    envelope = _envelope(
+        ground,
+        gates["crm"].around(crm.handlers, caller="envelope"),
+        gates["letters"].around(letters.handlers, caller="envelope"),
+        gates["audit"].around(audit.handlers, caller="envelope"),
     )
 
     def apis(caller: str) -> Apis:
@@ -230,30 +273,19 @@ def _join(
             staff=gates["portal"].around(portal.handlers, caller=caller),
         )
 
-    followed = (
-        _followed("crm", stores, readmodels, crm.projections, crm.reactions),
-        _followed(
-            "letters", stores, readmodels, letters.projections, letters.reactions
-        ),
-        _followed(
-            "envelope", stores, readmodels, envelope.projections, envelope.reactions
-        ),
-        Followed(
-            service="audit",
-            store=bare,
-            readmodel=readmodels["audit"],
-            projections=audit.projections,
-            reactions=(),
-        ),
-        _followed("portal", stores, readmodels, portal.projections, ()),
-    )
     return Core(
-        settings=settings,
-        clock=clock,
-        store=bare,
+        settings=ground.settings,
+        clock=ground.clock,
+        store=ground.bare,
         apis=apis,
         envelope=envelope,
-        followed=followed,
+        followed=(
+            _followed("crm", ground, crm.projections, crm.reactions),
+            _followed("letters", ground, letters.projections, letters.reactions),
+            _followed("envelope", ground, envelope.projections, envelope.reactions),
+            _followed("audit", ground, audit.projections, ()),
+            _followed("portal", ground, portal.projections, ()),
+        ),
     )
 
 
@@ -274,27 +306,15 @@ def _scheme(settings: Settings) -> str:
 
 def _followed(
     service: str,
-    stores: Mapping[str, EventStore],
-    readmodels: Mapping[str, ReadModel],
+    ground: Ground,
     projections: Sequence[Projection],
     reactions: Sequence[Reaction],
 ) -> Followed:
+    on = ground.footings[service]
     return Followed(
         service=service,
-        store=stores[service],
-        readmodel=readmodels[service],
+        store=ground.bare if service == "audit" else on.store,
+        readmodel=on.readmodel,
         projections=projections,
         reactions=reactions,
     )
-
-
-def _rules(service: str) -> dict[str, Rule]:
-    return {
-        operation: Rule(
-            callers=frozenset(callers),
-            roles=frozenset(roles),
-            writes=kind == "command",
-        )
-        for (owner, operation), (kind, callers, roles) in POLICY.items()
-        if owner == service
-    }

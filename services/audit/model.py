@@ -56,7 +56,8 @@ def detail_of(event: Event) -> str | None:
     truths are "yes" and "no", lists are joined by commas. The same fact always gives
     the same text, which goes into the evidence log.
     """
-    told = ((name, _word(getattr(event, name))) for name in _details_of(type(event)))
+    kind: Any = type(event)  # mypy doubts that a class of events is hashable
+    told = ((name, _word(getattr(event, name))) for name in _details_of(kind))
     return "; ".join(f"{name}={word}" for name, word in told if word) or None
 
 

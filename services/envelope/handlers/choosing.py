@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.crm.commands import GetContact, SetStop
+from services.crm.commands import SetStop
 from services.crm.errors import ContactErased, ContactUnknown
 from services.envelope.api import Choices
 from services.envelope.commands import GetChoices, SetChoice
@@ -31,11 +31,8 @@ class Chooser:
         row = self._finder.row(request.token, "choices")
         if row is None:
             return Choices(state="unknown", organisation=organisation)
-        try:
-            recipient = self._tools.crm.recipient(
-                GetContact(contact_id=row.contact_id), context.step("recipient")
-            )
-        except (ContactErased, ContactUnknown):
+        recipient = self._tools.recipient(row.contact_id, context)
+        if recipient is None:
             return Choices(state="unknown", organisation=organisation)
         return Choices(
             state="open",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from services.crm.api import Recipient
-from services.crm.commands import GetContact, IssueCode
-from services.crm.errors import ContactErased, ContactUnknown
+from services.crm.commands import IssueCode
 from services.envelope.api import Door
 from services.envelope.commands import AskCode, AskFresh, Knock
 from services.envelope.errors import EnvelopeUnknown, RenewalRefused
 from services.envelope.events import NoticeQueued
-from services.envelope.handlers.finding import Finder, Found
+from services.envelope.handlers.finding import Finder
 from services.envelope.handlers.links import hash_of
 from services.envelope.handlers.streams import notice_stream_of
 from services.envelope.handlers.tools import Tools
@@ -34,7 +33,9 @@ class DoorKeeper:
         """As `EnvelopeApi.knock`."""
         organisation = self._tools.organisation()
         found = self._finder.find(request.token)
-        recipient = self._recipient(found, context) if found else None
+        recipient = (
+            self._tools.recipient(found.envelope.contact_id, context) if found else None
+        )
         if found is None or recipient is None:
             return Door(state="unknown", organisation=organisation)
         self._tools.envelopes.run(
@@ -62,6 +63,7 @@ class DoorKeeper:
         found = self._finder.must_find(request.token)
         browser = self._tools.tickets.browser(request.browser)
         envelope = found.envelope
+        self._tools.refuse_erased(envelope.contact_id, context)
         refuse_shut(envelope, found.generation, found.at)
         if envelope.check != "code":
             raise Malformed("This letter does not open by a code.")
@@ -93,7 +95,7 @@ class DoorKeeper:
     def ask_fresh(self, request: AskFresh, context: CallContext) -> Done:
         """As `EnvelopeApi.ask_fresh`."""
         found = self._finder.must_find(request.token)
-        recipient = self._recipient(found, context)
+        recipient = self._tools.recipient(found.envelope.contact_id, context)
         if recipient is None:
             raise EnvelopeUnknown
         if _is_stopped(recipient):
@@ -113,15 +115,6 @@ class DoorKeeper:
                 life=tools.life,
             ),
         )
-
-    def _recipient(self, found: Found, context: CallContext) -> Recipient | None:
-        try:
-            return self._tools.crm.recipient(
-                GetContact(contact_id=found.envelope.contact_id),
-                context.step("recipient"),
-            )
-        except (ContactErased, ContactUnknown):
-            return None
 
 
 def _is_stopped(recipient: Recipient) -> bool:

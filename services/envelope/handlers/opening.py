@@ -56,6 +56,7 @@ class Opener:
         """As `EnvelopeApi.open`."""
         found = self._finder.must_find(request.token)
         browser = self._tools.tickets.browser(request.browser)
+        self._tools.refuse_erased(found.envelope.contact_id, context)
         with self._turns[int(found.envelope.envelope_id, 16) % len(self._turns)]:
             return self._open(found, request.answer.strip(), browser, context)
 

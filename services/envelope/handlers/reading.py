@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.envelope.api import Held, Letter
 from services.envelope.commands import ReadLetter
-from services.envelope.errors import EnvelopeUnknown, TicketInvalid
+from services.envelope.errors import TicketInvalid
 from services.envelope.handlers.renditions import Content
 from services.envelope.handlers.streams import stream_of
 from services.envelope.handlers.tickets import Pass
@@ -40,7 +40,7 @@ class Reader:
             StoreUnavailable: the showing could not be recorded; nothing is shown.
         """
         tools = self._tools
-        held = self._held(request)
+        held = self._held(request, context)
         content = tools.renditions.thaw(held.envelope)
         was_recorded = held.at - held.said.opened_at <= FIRST_READ and (
             tools.counters.first_reading(
@@ -53,29 +53,27 @@ class Reader:
                 context,
                 lambda envelope, at: decide_reading(envelope, held.said.generation, at),
             )
-        held = self._held(request)  # shut meanwhile? then nothing is shown
+        held = self._held(request, context)  # shut meanwhile? then nothing is shown
         tools.failpoints.hit("read.before_bytes")
         return self._letter(held.envelope, content)
 
     def held(self, request: ReadLetter, context: CallContext) -> Held:
         """As `EnvelopeApi.held`; raises what `read` raises, writes nothing."""
-        del context
-        envelope = self._held(request).envelope
+        envelope = self._held(request, context).envelope
         return Held(
             envelope_id=envelope.envelope_id,
             reference=reference_of(envelope.envelope_id),
             organisation=self._tools.organisation(),
         )
 
-    def _held(self, request: ReadLetter) -> _Held:
+    def _held(self, request: ReadLetter, context: CallContext) -> _Held:
         """Judge the ticket against the door as it stands now."""
         tools = self._tools
         browser = tools.tickets.browser(request.browser)
         said = tools.tickets.judge(request.ticket, browser)
         loaded = tools.envelopes.load(stream_of(said.envelope_id))
         now = tools.envelopes.now(loaded)
-        if tools.keyring.is_destroyed(loaded.state.contact_id):
-            raise EnvelopeUnknown
+        tools.refuse_erased(loaded.state.contact_id, context)
         refuse_shut(loaded.state, said.generation, now, reading=True)
         if now >= said.expires_at:
             raise TicketInvalid

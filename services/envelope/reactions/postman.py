@@ -7,6 +7,7 @@ the same Message-ID and link, and `repeat` says so.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -72,24 +73,37 @@ class Postman:
         self._relay = relay
         self._alone = lock is not None
         self._fence = Fence(lock)
+        self._round = threading.Lock()
         self._notices = NoticePost(tools, composer, relay)
 
     def run_once(self, now: datetime | None = None) -> int:
         """Do what is due at `now` (the clock's); return how many mails were handled.
 
-        0 also if another postman holds the lock. Trouble with one mail does not stop
-        the others.
+        0 also if another postman holds the lock, or another thread is at it. Trouble
+        with one mail does not stop the others.
 
         Raises:
             Fault: the first trouble met, once all others were seen to.
         """
+        if not self._round.acquire(blocking=False):
+            return 0
         try:
             self._fence.take()
+            return self._go_round(now or self._tools.clock.now())
         except AlreadyFollowed:
             return 0
+        finally:
+            self._round.release()
+
+    def close(self) -> None:
+        """Let another postman take over, once the round at hand is done."""
+        with self._round:
+            self._fence.release()
+
+    def _go_round(self, now: datetime) -> int:
         troubles: list[Fault | WrongVersion] = []
         done = 0
-        for row in self._outbox.due(now or self._tools.clock.now(), BATCH):
+        for row in self._outbox.due(now, BATCH):
             try:
                 done += self._do(row)
             except RaceLost:
@@ -99,10 +113,6 @@ class Postman:
         if troubles:
             raise troubles[0]
         return done
-
-    def close(self) -> None:
-        """Let another postman take over."""
-        self._fence.release()
 
     def _do(self, row: OutboxRow) -> bool:
         if row.kind == "notice":

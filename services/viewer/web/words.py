@@ -82,7 +82,7 @@ TITLES: Final = {
     "CodeAccepted": ("The one-time code was typed rightly", ""),
     "CodeRejected": ("A wrong code was typed", ""),
 }
-"""The facts of an envelope in a recipient's words; one not named here keeps its name."""
+"""Facts in a recipient's words; one that is not named here keeps its own name."""
 
 WHO: Final = {
     "staff": "A member of staff",
@@ -93,7 +93,7 @@ WHO: Final = {
 
 
 def history(lines: tuple[TrailLine, ...]) -> list[Entry]:
-    """Return the same timeline that staff see, oldest first: every fact, none left out."""
+    """Return the timeline that staff see too, oldest first: no fact is left out."""
     return [_entry(line) for line in lines]
 
 

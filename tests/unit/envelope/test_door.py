@@ -498,6 +498,19 @@ def test_unknown_and_erased_get_the_same_answer(world: World) -> None:
             attempt()
 
 
+def test_an_erasure_counts_before_any_key_is_destroyed(world: World) -> None:
+    sent = world.sent_and_posted()
+    ticket = world.open(sent.envelope_id)
+    world.read(ticket)
+    world.crm.people[TOM].erased = True
+    before = world.facts(sent.envelope_id)
+    assert knock(world, sent.envelope_id).state == "unknown"
+    for attempt in (lambda: world.open(sent.envelope_id), lambda: world.read(ticket)):
+        with pytest.raises(EnvelopeUnknown):
+            attempt()
+    assert world.facts(sent.envelope_id) == before
+
+
 def test_a_code_is_mailed_and_opens_in_the_browser_that_asked(world: World) -> None:
     world.letters.change(request_author=False)
     sent = world.sent_and_posted(contact_id=EDITH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,8 +24,8 @@ from services.envelope.events import (
     RelayFailed,
 )
 from services.envelope.handlers.streams import stream_of
-from services.envelope.model.relay import LEASE, RaceLost, due, wait_after
-from services.envelope.ports import RelayAnswer
+from services.envelope.model.relay import LEASE, due, wait_after
+from services.envelope.ports import Parcel, RelayAnswer
 from services.envelope.queries import OutboxTable
 from services.envelope.reactions import Postman
 from shared.eventstore.port import StoreUnavailable
@@ -382,6 +383,24 @@ def test_a_notice_waits_for_a_busy_relay(world: World) -> None:
     assert world.post() == 0
 
 
-def test_a_race_is_lost_silently(world: World) -> None:
-    assert not issubclass(RaceLost, StoreUnavailable)
-    assert world.parts.postman.run_once() == 0
+def test_two_threads_of_one_postman_send_one_mail(world: World) -> None:
+    sent = world.send()
+    world.clock.move(UNDO)
+    world.catch_up()
+    postman, found = world.parts.postman, []
+
+    class Meanwhile:
+        """A relay during whose talk another thread comes round."""
+
+        def deliver(self, parcel: Parcel) -> RelayAnswer:
+            world.catch_up()
+            thread = threading.Thread(target=lambda: found.append(postman.run_once()))
+            thread.start()
+            thread.join()
+            return world.relay.deliver(parcel)
+
+    postman._relay = Meanwhile()
+    assert postman.run_once() == 1
+    assert found == [0]
+    assert len(world.relay.taken) == 1
+    assert len(events(world, sent.envelope_id, RelayAttempted)) == 1

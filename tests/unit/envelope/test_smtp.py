@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 
 from services.envelope.adapters.mail import MailComposer
 from services.envelope.adapters.smtp import SmtpRelay
@@ -169,3 +181,55 @@ def test_a_relay_that_greets_with_a_refusal_is_heard() -> None:
     port = talking([b"554 go away\r\n"])
     answer = SmtpRelay("127.0.0.1", port, step=STEP).deliver(a_parcel())
     assert (answer.outcome, answer.code) == ("rejected", 554)
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return contexts of a relay on 127.0.0.1, and of a caller who trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    local = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([local]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "relay.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + made.public_bytes(Encoding.PEM)
+    )
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(pem)
+    return server, ssl.create_default_context(cafile=pem)
+
+
+def test_tls_is_used_when_offered_and_its_certificate_is_checked(
+    tmp_path: Path,
+) -> None:
+    server, trusting = certificate(tmp_path)
+    script = Script()
+    controller = Controller(
+        script,
+        hostname="127.0.0.1",
+        port=a_free_port(),
+        tls_context=server,
+        require_starttls=True,
+    )
+    controller.start()
+    try:
+        door = SmtpRelay("127.0.0.1", controller.port, step=STEP, tls=trusting)
+        answer = door.deliver(a_parcel())
+        assert (answer.outcome, answer.tls) == ("accepted", True)
+        stranger = SmtpRelay("127.0.0.1", controller.port, step=STEP)
+        answer = stranger.deliver(a_parcel())
+        assert (answer.outcome, answer.reason) == ("deferred", "tls_failed")
+    finally:
+        controller.stop(no_assert=True)
+    assert len(script.contents) == 1
