@@ -14,9 +14,9 @@ help: ## Show this list
 
 setup: $(STAMP) $(STATIC) ## Install what running and testing need into .venv and node_modules
 
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+$(STAMP): requirements-dev.txt pyproject.toml
 	python3.11 -m venv .venv 2>/dev/null || python3 -m venv .venv
-	$(PY) -m pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
+	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -59,8 +59,8 @@ docs: setup ## Write the tables of facts and refusals anew from the code
 	$(PY) -m tests.docs.make
 
 lock: setup ## Lock the newest allowed versions, with hashes and without addresses
-	.venv/bin/pip-compile --quiet --upgrade --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
-	.venv/bin/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was built; never the data
 	rm -rf .venv node_modules shared/web/static .artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
