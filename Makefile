@@ -7,17 +7,17 @@ STATIC := shared/web/static/.stamp
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser
+.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser kube image k8s-check
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) $(STATIC) ## Install what running and testing need into .venv and node_modules
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	python3.11 -m venv .venv 2>/dev/null || python3 -m venv .venv
 	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STATIC): $(STAMP) package.json package-lock.json $(shell find shared/web/frontend -type f 2>/dev/null)
@@ -32,7 +32,11 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	|| { echo "tests drive a real browser: install Debian's package chromium"; exit 1; }
 
-test: setup browser ## Check everything: format, lint, types, imports, all tests (what CI runs)
+kube:
+	@command -v kubectl >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq kubernetes-client >/dev/null; } \
+	|| { echo "manifests are rendered by kubectl: install Debian's package kubernetes-client"; exit 1; }
+
+test: setup browser kube ## Check everything: format, lint, types, imports, all tests (what CI runs)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -52,6 +56,13 @@ bench: setup ## Measure against peers in the same run and print ratios
 screens: setup browser ## Write pictures of every page, wide and phone-sized, to .artifacts/
 	.venv/bin/pytest --quiet tests/browser
 
+image: ## Build the container image (Docker with buildx; nothing else here needs it)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker buildx build --file deploy/Dockerfile \
+	  --output type=docker,rewrite-timestamp=true --tag letterlock:$$(git rev-parse --short=12 HEAD) .
+
+k8s-check: setup kube ## Render and check the manifests, compose.yaml and the image's recipe
+	.venv/bin/pytest --quiet tests/deploy
+
 golden: setup ## Write the missing samples of stored events
 	$(PY) -m tests.golden.make
 
@@ -59,7 +70,7 @@ docs: setup ## Write the tables of facts and refusals anew from the code
 	$(PY) -m tests.docs.make
 
 lock: setup ## Lock the newest allowed versions, with hashes and without addresses
-	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
+	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
 	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what was built; never the data

@@ -1,0 +1,1 @@
+"""How the program is put onto machines; imported by its tests alone."""
