@@ -51,6 +51,7 @@ soak: setup browser ## The same races, faults and fuzz at their full numbers
 	LETTERLOCK_SOAK=full LETTERLOCK_EXAMPLES=full .venv/bin/pytest --numprocesses 1 -m integration tests
 
 bench: setup ## Measure against peers in the same run and print ratios
+	$(PY) -m pip install --quiet --require-hashes -r requirements-bench.in
 	$(PY) -m tests.benchmarks
 
 screens: setup browser ## Write pictures of every page, wide and phone-sized, to .artifacts/

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Protocol, get_args, get_type_hints
@@ -170,44 +171,36 @@ def _owner(cls: type[Event], name: str, contact: str | None) -> str:
     return contact
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Shape:
-    """What is worked out once for each class."""
-
-    names: dict[str, None]  # an ordered set
-    times: tuple[str, ...]  # of these, the fields that are instants
+@cache
+def _names(cls: Any) -> dict[str, None]:
+    return dict.fromkeys(f.name for f in dataclasses.fields(cls))  # an ordered set
 
 
 @cache
-def _shape(cls: Any) -> _Shape:
-    names = dict.fromkeys(f.name for f in dataclasses.fields(cls))
+def _times(cls: Any) -> frozenset[str]:
     hints = get_type_hints(cls)
-    return _Shape(
-        names,
-        tuple(
-            name
-            for name in names
-            if hints[name] is datetime or datetime in get_args(hints[name])
-        ),
+    return frozenset(
+        f.name
+        for f in dataclasses.fields(cls)
+        if hints[f.name] is datetime or datetime in get_args(hints[f.name])
     )
 
 
 def _plain(value: Event | Meta) -> dict[str, Any]:
-    shape = _shape(type(value))
-    fields = {name: getattr(value, name) for name in shape.names}
-    for name in shape.times:
+    cls: Any = type(value)
+    fields: dict[str, Any] = {name: getattr(value, name) for name in _names(cls)}
+    for name in _times(cls):
         if fields[name] is not None:
             fields[name] = micros(fields[name])
     return fields
 
 
-def _revive(cls: Any, fields: dict[str, Any]) -> Any:
-    """Return the object that `fields`, which it uses up, were written from."""
-    shape = _shape(cls)
-    for name in shape.times:
-        if fields.get(name) is not None:
-            fields[name] = from_micros(fields[name])
-    if not fields.keys() <= shape.names.keys():
-        message = f"unknown fields {sorted(fields.keys() - shape.names.keys())}"
+def _revive(cls: Any, fields: Mapping[str, Any]) -> Any:
+    values = dict(fields)
+    for name in _times(cls):
+        if values.get(name) is not None:
+            values[name] = from_micros(values[name])
+    if not values.keys() <= _names(cls).keys():
+        message = f"unknown fields {sorted(values.keys() - _names(cls).keys())}"
         raise ValueError(message)
-    return msgspec.convert(fields, cls)
+    return msgspec.convert(values, cls)

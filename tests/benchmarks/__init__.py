@@ -1,0 +1,1 @@
+"""Ratios measured in one run: our store and pages, each beside its peer."""
