@@ -7,10 +7,10 @@ STATIC := shared/web/static/.stamp
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser kube image k8s-check
+.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser servers run-distributed kube image k8s-check
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(STAMP) $(STATIC) ## Install what running and testing need into .venv and node_modules
 
@@ -36,7 +36,14 @@ kube:
 	@command -v kubectl >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq kubernetes-client >/dev/null; } \
 	|| { echo "manifests are rendered by kubectl: install Debian's package kubernetes-client"; exit 1; }
 
-test: setup browser kube ## Check everything: format, lint, types, imports, all tests (what CI runs)
+servers:
+	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq rabbitmq-server >/dev/null; } \
+	|| { echo "tests start a RabbitMQ of their own: install Debian's package rabbitmq-server"; exit 1; }
+
+run-distributed: setup servers ## The same in processes of their own, with a private RabbitMQ
+	.venv/bin/letterlock run-distributed --demo
+
+test: setup browser servers kube ## Check everything: format, lint, types, imports, all tests (what CI runs)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -47,7 +54,7 @@ quick: setup ## Lint and unit tests, in seconds
 	.venv/bin/ruff check .
 	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" tests/unit tests/contract
 
-soak: setup browser ## The same races, faults and fuzz at their full numbers
+soak: setup browser servers ## The same races, faults and fuzz at their full numbers
 	LETTERLOCK_SOAK=full LETTERLOCK_EXAMPLES=full .venv/bin/pytest --numprocesses 1 -m integration tests
 
 bench: setup ## Measure against peers in the same run and print ratios

@@ -9,12 +9,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from services import verbs
+from services import verbs, verbs_distributed
 from services.console import Console
 from shared.errors import DomainError, Fault
 from shared.settings import Settings, SettingsError
@@ -37,10 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return console.fail(str(refusal), refusal.hint, REFUSED)
     except (SettingsError, WouldBeReadable) as wrong:
         return console.fail(str(wrong), "", FAULT)
-    except Fault as fault:
-        told = str(fault) or (type(fault).__doc__ or "").strip()
-        return console.fail(told, "Nothing was half done; try again.", FAULT)
-    except OSError as error:
+    except (Fault, OSError) as error:
         return console.fail(*verbs.explain(error), FAULT)
     except KeyboardInterrupt:
         return 0
@@ -98,7 +95,30 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--limit", type=int, default=100)
     rebuild = add("rebuild", verbs.rebuild, "make lists and searches anew from facts")
     rebuild.add_argument("names", nargs="*", metavar="PROJECTION")
+    _add_distributed(add)
     return parser
+
+
+def _add_distributed(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the verbs of the profile in which services are processes of their own."""
+    rpc = add("rpc", verbs_distributed.rpc, "answer other processes for one service")
+    rpc.add_argument("name", metavar="SERVICE")
+    for name, function, about in (
+        ("follow", verbs_distributed.follow, "keep read models of services going"),
+        ("work", verbs_distributed.work, "carry out reactions, mails and timers"),
+    ):
+        add(name, function, about).add_argument("names", nargs="+", metavar="SERVICE")
+    web = add("web", verbs_distributed.web, "serve the pages of one site")
+    web.add_argument("name", metavar="SITE", help="portal, viewer or mailbox")
+    about = "make keys, passwords and the broker's definitions"
+    setup = add("broker-setup", verbs_distributed.broker_setup, about)
+    setup.add_argument("--apply", action="store_true", help="load them by rabbitmqctl")
+    about = "list messages nobody could act upon, or put them back"
+    dead = add("dead-letters", verbs_distributed.dead_letters, about)
+    dead.add_argument("act", choices=["list", "replay"])
+    about = "start a private broker and every process on this machine"
+    apart = add("run-distributed", verbs_distributed.run_distributed, about)
+    apart.add_argument("--demo", action="store_true", help="with the demo organisation")
 
 
 if __name__ == "__main__":

@@ -131,48 +131,74 @@ class Timer:
 
 
 def _sites(core: Core, mailbox: Mailbox, stack: ExitStack) -> list[WebServer]:
-    settings = core.settings
-    sessions = Sessions(settings.folder.path / "sessions.db", core.clock)
+    settings, clock = core.settings, core.clock
+    sessions = Sessions(settings.folder.path / "sessions.db", clock)
     stack.callback(sessions.close)
-    seen_by_portal, seen_by_viewer = core.apis("portal"), core.apis("viewer")
-    secured = settings.certificate is not None
-    portal = build_portal_app(
-        PortalApis(
-            crm=seen_by_portal.crm,
-            letters=seen_by_portal.letters,
-            envelope=seen_by_portal.envelope,
-            audit=seen_by_portal.audit,
-            staff=seen_by_portal.staff,
-        ),
-        settings=WebSettings(site="portal", base_url=portal_url(settings), tls=secured),
-        clock=core.clock,
-        sessions=sessions,
-    )
-    viewer = build_viewer_app(
-        ViewerApis(envelope=seen_by_viewer.envelope, audit=seen_by_viewer.audit),
-        settings=WebSettings(site="viewer", base_url=viewer_url(settings), tls=secured),
-        clock=core.clock,
-    )
     servers = [
-        WebServer(
-            app,
-            settings.host,
-            port,
-            certificate=settings.certificate,
-            key=settings.private_key,
-        )
-        for app, port in (
-            (portal, settings.portal_port),
-            (viewer, settings.viewer_port),
-        )
+        portal_server(settings, clock, core.apis("portal"), sessions),
+        viewer_server(settings, clock, core.apis("viewer")),
     ]
     if settings.built_in_mailbox:
-        address = f"http://127.0.0.1:{settings.mailbox_port}"
-        app = build_app(
-            "mailbox",
-            settings=WebSettings(site="viewer", base_url=address),
-            clock=core.clock,
-            blueprints=[mailbox_pages(mailbox)],
-        )
-        servers.append(WebServer(app, "127.0.0.1", settings.mailbox_port))
+        servers.append(mailbox_server(settings, clock, mailbox))
     return servers
+
+
+def portal_server(
+    settings: Settings, clock: Clock, apis: Apis, sessions: Sessions
+) -> WebServer:
+    """Return the server of the staff's pages; it does not listen yet."""
+    app = build_portal_app(
+        PortalApis(
+            crm=apis.crm,
+            letters=apis.letters,
+            envelope=apis.envelope,
+            audit=apis.audit,
+            staff=apis.staff,
+        ),
+        settings=WebSettings(
+            site="portal",
+            base_url=portal_url(settings),
+            tls=settings.certificate is not None,
+        ),
+        clock=clock,
+        sessions=sessions,
+    )
+    return WebServer(
+        app,
+        settings.host,
+        settings.portal_port,
+        certificate=settings.certificate,
+        key=settings.private_key,
+    )
+
+
+def viewer_server(settings: Settings, clock: Clock, apis: Apis) -> WebServer:
+    """Return the server of the recipients' pages; it does not listen yet."""
+    app = build_viewer_app(
+        ViewerApis(envelope=apis.envelope, audit=apis.audit),
+        settings=WebSettings(
+            site="viewer",
+            base_url=viewer_url(settings),
+            tls=settings.certificate is not None,
+        ),
+        clock=clock,
+    )
+    return WebServer(
+        app,
+        settings.host,
+        settings.viewer_port,
+        certificate=settings.certificate,
+        key=settings.private_key,
+    )
+
+
+def mailbox_server(settings: Settings, clock: Clock, mailbox: Mailbox) -> WebServer:
+    """Return the server of the built-in mailbox; on this machine only."""
+    address = f"http://127.0.0.1:{settings.mailbox_port}"
+    app = build_app(
+        "mailbox",
+        settings=WebSettings(site="viewer", base_url=address),
+        clock=clock,
+        blueprints=[mailbox_pages(mailbox)],
+    )
+    return WebServer(app, "127.0.0.1", settings.mailbox_port)

@@ -35,6 +35,7 @@ from services.portal.commands import InviteStaff, ListStaff, MakeSignInLink
 from services.portal.errors import StaffUnknown
 from services.walk import Walk, free_port_base
 from shared.context import CallContext, service_context
+from shared.errors import Fault
 from shared.eventstore.port import PAGE
 from shared.failpoints import KillAt
 from shared.fence import AlreadyFollowed
@@ -48,7 +49,7 @@ OPERATOR: Final = "operator"
 
 def run(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     """Start everything and stay until interrupted."""
-    _log_to_standard_error()
+    log_to_standard_error()
     demo_wanted = flags.demo or settings.demo
     if demo_wanted:
         prepare_demo(settings)
@@ -69,23 +70,41 @@ def run(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
                 link = sign_in_link(system.apis, settings, ids.staff[person.key])
                 console.say(f"  {person.role:<11}{person.formal_name:<20}{link}")
             console.say()
+        else:
+            console.say("Staff sign in there with their e-mail address and password.")
+            console.say()
         console.say("Stop with Ctrl+C.")
-        signal.pause()
+        _stay()
     return 0
 
 
 def init(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
-    """Make an empty organisation with one administrator."""
-    create_data(settings.folder)
-    with opened(settings) as core:
+    """Make an empty organisation with one administrator.
+
+    A folder that an earlier try left without anybody is taken up again.
+
+    Raises:
+        SettingsError: somebody is in the folder's organisation already.
+    """
+    if not holds_organisation(settings.folder):
+        create_data(settings.folder)
+    with _at_hand(settings) as core:
         apis = core.apis("portal")
+        if apis.staff.all_staff(ListStaff(), service_context(OPERATOR)):
+            message = f"{settings.data} holds an organisation already"
+            raise SettingsError(f"{message}; nothing was changed")
         done = apis.staff.invite(
             InviteStaff(formal_name=flags.admin, email=flags.email, roles=("admin",)),
             service_context(OPERATOR),
         )
         link = sign_in_link(apis, settings, done.ref)
     console.say(f"An empty organisation lies in {settings.data}.")
-    console.say("Start it with: letterlock run")
+    place = "".join(
+        f" --{name} {value}"
+        for name, value in (("data", flags.data), ("port-base", flags.port_base))
+        if value is not None
+    )
+    console.say(f"Start it with: letterlock run{place}")
     console.result(
         f"Then sign in once with: {link}", {"staff": done.ref, "sign_in": link}
     )
@@ -169,7 +188,7 @@ def timeline(flags: argparse.Namespace, settings: Settings, console: Console) ->
 def events(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     """Print facts in order: names, places and metadata, never private fields."""
     with opened(settings) as core:
-        found = core.store.read_all(flags.after, min(max(flags.limit, 1), PAGE))
+        found = core.store.read_all(max(flags.after, 0), min(max(flags.limit, 1), PAGE))
     rows = [
         {
             "position": record.position,
@@ -218,14 +237,31 @@ def rebuild(flags: argparse.Namespace, settings: Settings, console: Console) -> 
     return 0
 
 
-def explain(error: OSError) -> tuple[str, str]:
-    """Return an operating system error as one sentence and a hint."""
+def explain(error: Fault | OSError) -> tuple[str, str]:
+    """Return what went wrong as one sentence and a hint."""
+    if isinstance(error, AlreadyFollowed):
+        return (
+            "another process works on this data folder already",
+            "Stop that process first, or choose another folder with --data.",
+        )
+    if isinstance(error, Fault):
+        told = str(error) or (type(error).__doc__ or "").strip()
+        return told, "Nothing was half done; try again."
     if error.errno == errno.EADDRINUSE:
         return (
-            "a port is taken by another program",
+            "a port is taken, perhaps by a Letterlock that runs already",
             "Stop that program, or choose other ports: letterlock run --port-base 9400",
         )
     return (error.strerror or type(error).__name__, "Check the data folder's disk.")
+
+
+def _stay() -> None:
+    """Wait to be interrupted; then let nothing interrupt the stopping."""
+    try:
+        signal.pause()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def enter_demo(system: Running, settings: Settings) -> DemoIds:
@@ -301,7 +337,8 @@ def _as_staff(card: StaffCard, role: str) -> CallContext:
     )
 
 
-def _log_to_standard_error() -> None:
+def log_to_standard_error() -> None:
+    """Let warnings go to standard error, one line each."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

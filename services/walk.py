@@ -295,7 +295,7 @@ def _patiently(look: Callable[[], bool]) -> bool:
 def free_port_base(start: int = 18400) -> int:
     """Return a port from which all ports the product uses are free just now."""
     for base in range(start, 60000, 50):
-        if all(_is_free(base + offset) for offset in (0, 1, 2, 25)):
+        if all(_is_free(base + offset) for offset in (0, 1, 2, 25, 30, 31, 32)):
             return base
     raise WalkFailed("no free ports on this machine")
 

@@ -7,6 +7,7 @@ hands it the rules of `services/policy.py`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from shared.refusals import Refused
 
 T = TypeVar("T")
 FORBIDDEN: Final = 403
+_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9]{6}")  # of people and envelopes; of pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,5 +159,6 @@ class _Gated:
 
 
 def _text(request: object, name: str) -> str | None:
+    """Return an id the request names; whatever else was typed there is not kept."""
     value = getattr(request, name, None)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None

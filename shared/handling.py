@@ -12,7 +12,8 @@ from uuid import UUID
 
 from shared.clock import EPOCH, Clock
 from shared.context import CallContext, Done
-from shared.events import Event, Recorded, drafted, event_id_of
+from shared.errors import Malformed
+from shared.events import Event, Recorded, Sealed, drafted, event_id_of
 from shared.eventstore.port import NO_STREAM, EventStore
 from shared.retry import on_conflict
 
@@ -30,6 +31,7 @@ class Loaded(Generic[S]):
     at: datetime = EPOCH  # when its last fact was stamped
     # event id -> position: only ever added to, so loads of one stream share it
     written: dict[UUID, int] = field(default_factory=dict)
+    writers: dict[UUID, str] = field(default_factory=dict)  # event id -> actor
 
 
 class Aggregates(Generic[S]):
@@ -65,6 +67,7 @@ class Aggregates(Generic[S]):
                     position=kept.position,
                     at=kept.at,
                     written=kept.written,
+                    writers=kept.writers,
                 )
                 if kept
                 else Loaded(state=self._initial)
@@ -86,20 +89,32 @@ class Aggregates(Generic[S]):
         decide: Callable[[S, datetime], Sequence[Event]],
         *,
         ref: str = "",
+        begins: Callable[[datetime], Sequence[Event]] | None = None,
     ) -> Done:
         """Carry out one command: the first result again if it ran before.
+
+        `begins`, for a command that makes the stream, gives the facts that follow from
+        the request alone. By them a repeat is told from a used command id, so nobody is
+        shown an old thing for the new one they asked for.
 
         A lost race is decided anew against the newer state, a bounded number of times.
         A decision without facts changes nothing and answers the stream's position.
 
         Raises:
             DomainError: as `decide` raises, or `WrongVersion` under lasting contention.
+            Malformed: the command id was used by somebody else, whose result is theirs;
+                or, with `begins`, for something else.
         """
 
         def attempt() -> Done:
             loaded = self.load(stream)
-            first = loaded.written.get(event_id_of(context, stream, 0))
+            event_id = event_id_of(context, stream, 0)
+            first = loaded.written.get(event_id)
             if first is not None:
+                if loaded.writers[event_id] != context.actor_id:
+                    raise Malformed("The command id was used by somebody else.")
+                if begins is not None:
+                    self._refuse_other(stream, begins)
                 return Done(position=first, ref=ref)
             at = max(self._clock.now(), loaded.at)
             facts = decide(loaded.state, at)
@@ -114,10 +129,21 @@ class Aggregates(Generic[S]):
 
         return on_conflict(attempt)
 
+    def _refuse_other(
+        self, stream: str, begins: Callable[[datetime], Sequence[Event]]
+    ) -> None:
+        first = next(iter(self._store.read(stream)))
+        told = [getattr(first.event, name) for name in first.event.personal]
+        if any(isinstance(value, Sealed) for value in told):
+            return  # erased since: there is nothing left to compare
+        if begins(first.recorded_at)[:1] != [first.event]:
+            raise Malformed("This form was used already; open a new one.")
+
     def _fold(self, loaded: Loaded[S], tail: Sequence[Recorded]) -> None:
         for record in tail:
             loaded.state = self._evolve(loaded.state, record.event)
             loaded.written[record.event_id] = record.position
+            loaded.writers[record.event_id] = record.meta.actor
         last = tail[-1]
         loaded.version, loaded.position = last.version, last.position
         loaded.at = max(loaded.at, last.recorded_at)

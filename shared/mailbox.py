@@ -37,10 +37,26 @@ class Mail:
         """Return the parsed mail."""
         return message_from_bytes(self.source, policy=policy.SMTP)
 
+    def header(self, name: str) -> str:
+        """Return a header as text; "" if it is missing or cannot be read.
+
+        Any program on this machine may hand in a mail, also a broken one.
+        """
+        try:
+            return str(self.message[name] or "")
+        except (ValueError, LookupError, AttributeError, TypeError):
+            return ""  # the standard library stumbles over some malformed headers
+
     def part(self, kind: str) -> str:
         """Return the text of the `plain` or `html` part; "" if there is none."""
         body = self.message.get_body((kind,))
-        return str(body.get_content()) if body else ""
+        if body is None:
+            return ""
+        try:
+            return str(body.get_content())
+        except (ValueError, LookupError):  # the mail names an alphabet nobody knows
+            raw = body.get_payload(decode=True)
+            return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
 
 
 class Mailbox:

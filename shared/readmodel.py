@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -162,7 +162,11 @@ def open_readmodel(path: Path) -> Engine:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        # Only if it is absent: closing a file that SQLite has open in this process
+        # drops its locks, and another process may then delete the log under it.
+        with suppress(FileExistsError):
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+            os.close(os.open(path, flags, 0o600))
     except OSError as error:
         message = f"{path.name}: {error.strerror}"
         raise ReadModelUnavailable(message) from error

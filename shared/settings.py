@@ -16,9 +16,12 @@ LONGEST_LINK: Final = timedelta(days=7)
 LONGEST_UNDO: Final = timedelta(minutes=5)
 _OTHERS: Final = 0o077  # any right of group or world
 _HIGHEST_PORT: Final = 65_535
-_MAILBOX_SMTP: Final = 25  # above the port base; the highest port used
+_MAILBOX_SMTP: Final = 25  # above the port base
+_BROKER: Final = 30  # above the port base, for a private broker
+_HIGHEST_USED: Final = 32  # above the port base
 _YES_NO: Final = {"yes": True, "no": False}
 _WORLD: Final = 0o007
+_HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class SettingsError(Exception):
@@ -111,6 +114,10 @@ class Settings:
     undo_window: timedelta = timedelta(seconds=10)
     link_life: timedelta = LONGEST_LINK
     demo: bool = False
+    broker_host: str = "127.0.0.1"  # RabbitMQ, for services in processes of their own
+    broker_port: int = 8430
+    broker_vhost: str = "letterlock"
+    broker_ca: Path | None = None  # PEM; with it TLS, the broker's certificate checked
 
     @property
     def folder(self) -> DataFolder:
@@ -147,8 +154,8 @@ class Settings:
                 certificate and key do not come together, or the address is not
                 loopback and there is no certificate.
         """
-        base = _read(env, "PORT_BASE", "8400", _port(_HIGHEST_PORT - _MAILBOX_SMTP))
-        mailbox = str(base + _MAILBOX_SMTP)
+        base = _read(env, "PORT_BASE", "8400", _port(_HIGHEST_PORT - _HIGHEST_USED))
+        mailbox, broker = str(base + _MAILBOX_SMTP), str(base + _BROKER)
         settings = cls(
             data=_read(env, "DATA", "data", _folder),
             port_base=base,
@@ -160,9 +167,33 @@ class Settings:
             undo_window=_read(env, "UNDO_SECONDS", "10", _undo),
             link_life=_read(env, "LINK_DAYS", "7", _life),
             demo=_read(env, "DEMO", "no", lambda text: _YES_NO[text]),
+            broker_host=_read(env, "BROKER_HOST", "127.0.0.1", _name),
+            broker_port=_read(env, "BROKER_PORT", broker, _port(_HIGHEST_PORT)),
+            broker_vhost=_read(env, "BROKER_VHOST", "letterlock", _name),
+            broker_ca=_read(env, "BROKER_CA_FILE", "", _file),
         )
         _refuse_bare(settings)
         return settings
+
+    def env(self) -> dict[str, str]:
+        """Return the variables from which `from_env` reads these settings again."""
+        named: dict[str, object] = {
+            "DATA": self.data.absolute(),
+            "PORT_BASE": self.port_base,
+            "HOST": self.host,
+            "CERTIFICATE_FILE": self.certificate,
+            "PRIVATE_KEY_FILE": self.private_key,
+            "SMTP_HOST": self.smtp_host,
+            "SMTP_PORT": self.smtp_port,
+            "UNDO_SECONDS": int(self.undo_window.total_seconds()),
+            "LINK_DAYS": self.link_life.days,
+            "DEMO": "yes" if self.demo else "no",
+            "BROKER_HOST": self.broker_host,
+            "BROKER_PORT": self.broker_port,
+            "BROKER_VHOST": self.broker_vhost,
+            "BROKER_CA_FILE": self.broker_ca,
+        }
+        return {f"LETTERLOCK_{n}": str(v) for n, v in named.items() if v is not None}
 
 
 def _refuse_bare(settings: Settings) -> None:
@@ -171,6 +202,11 @@ def _refuse_bare(settings: Settings) -> None:
         raise SettingsError(message)
     if settings.certificate is None and not ip_address(settings.host).is_loopback:
         message = "LETTERLOCK_HOST is not loopback: set a certificate and private key"
+        raise SettingsError(message)
+    if settings.broker_ca is None and settings.broker_host not in _HERE:
+        message = (
+            "LETTERLOCK_BROKER_HOST is not loopback: set LETTERLOCK_BROKER_CA_FILE"
+        )
         raise SettingsError(message)
     if settings.private_key and settings.private_key.stat().st_mode & _WORLD:
         message = "LETTERLOCK_PRIVATE_KEY_FILE names a file that anyone can read"

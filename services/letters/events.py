@@ -49,23 +49,23 @@ class LetterApproved(Event):
     approved_at: datetime  # aware, UTC; as in its metadata
 
 
-@fact()
+@fact(confidential=("comment",))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterReturned(Event):
     """The executive sent this revision back to its author."""
 
     page: str
     revision: int
-    reason: str
+    comment: Private  # why, in the executive's words
 
 
-@fact()
+@fact(confidential=("comment",))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterWithdrawn(Event):
     """No new sends of this page; letters already sent stay as they were."""
 
     page: str
-    reason: str
+    comment: Private  # why, in the executive's words
 
 
 @fact(personal=("fields",))

@@ -20,7 +20,7 @@ class RevisionPlace:
     status: str
     decided_by: str | None
     decided_at: datetime | None
-    reason: str | None
+    comment_at: int | None  # where in the store it says why it was returned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class PagePlace:
 
     row: PageRow
     fact_required: bool
-    withdrawn_reason: str | None
+    withdrawn_at: int | None  # where in the store it says why
     revisions: tuple[RevisionPlace, ...]
     fresh: bool
 

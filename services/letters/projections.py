@@ -53,7 +53,7 @@ class PagesProjection:
                     event.page,
                     event.revision,
                     status="returned",
-                    reason=event.reason,
+                    comment_at=record.position,
                     **_by(record),
                 )
                 _touch(connection, record, event.page, status="draft")
@@ -63,7 +63,7 @@ class PagesProjection:
                     record,
                     event.page,
                     status="withdrawn",
-                    withdrawn_reason=event.reason,
+                    withdrawn_at=record.position,
                 )
             case _:
                 pass

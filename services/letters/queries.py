@@ -80,7 +80,7 @@ class LettersIndex:
             return PagePlace(
                 row=_page(row),
                 fact_required=row.fact_required,
-                withdrawn_reason=row.withdrawn_reason,
+                withdrawn_at=row.withdrawn_at,
                 revisions=tuple(_place(r) for r in connection.execute(revisions)),
                 fresh=fresh,
             )
@@ -127,5 +127,5 @@ def _place(row: Row[Any]) -> RevisionPlace:
         status=row.status,
         decided_by=row.decided_by,
         decided_at=from_micros(decided) if decided is not None else None,
-        reason=row.reason,
+        comment_at=row.comment_at,
     )

@@ -17,7 +17,6 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
 )
 
 PAGES_NAME: Final = "letters-pages-v1"
@@ -41,7 +40,7 @@ PAGES: Final = Table(
     Column("answers", String(6)),
     Column("changed_at", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("author_id", String(80), nullable=False),
-    Column("withdrawn_reason", Text),
+    Column("withdrawn_at", BigInteger),  # position of its LetterWithdrawn
     Column("position", BigInteger, nullable=False),  # of its last change
     Index("letters_pages_position", "position"),
 )
@@ -57,7 +56,7 @@ REVISIONS: Final = Table(
     Column("status", String(10), nullable=False),
     Column("decided_by", String(80)),
     Column("decided_at", BigInteger),
-    Column("reason", Text),
+    Column("comment_at", BigInteger),  # position of its LetterReturned
 )
 
 WORDS: Final = Table(

@@ -198,7 +198,11 @@ class KeyTable:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Only if it is absent: closing a file that SQLite has open in this process
+            # drops its locks, and another process may then delete the log under it.
+            with suppress(FileExistsError):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+                os.close(os.open(self._path, flags, 0o600))
             refuse_unsafe(self._path, self._path.stat())
         except OSError as error:
             message = f"{self._path}: {error.strerror}"

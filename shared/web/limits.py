@@ -3,7 +3,9 @@
 Three counters are asked for each try: the source's, the account's, and, for a browser
 that has succeeded at this account before, that browser's own instead of the account's
 (so strangers' failures cannot delay the owner). Delays grow and have a ceiling; a try
-that is refused costs nothing. Keys are kept only as keyed hashes, in bounded memory.
+that is refused costs nothing, and a source gets back the try that succeeded, so many
+people behind one address do not delay each other. Keys are kept only as keyed hashes,
+in bounded memory.
 """
 
 from __future__ import annotations
@@ -102,10 +104,17 @@ class Limiter:
             for key, rule in rules:
                 self._count(key, rule, now)
 
-    def succeeded(self, what: str, *, account: str, browser: str = "") -> None:
-        """Forget the account's failures and trust this browser not to be a stranger."""
+    def succeeded(
+        self, what: str, *, account: str, source: str = "", browser: str = ""
+    ) -> None:
+        """Forget the account's failures and trust this browser not to be a stranger.
+
+        `source` gets back this one try and its wait, not its earlier failures: whoever
+        has an account of their own cannot wipe out guesses at others.
+        """
         own = self._key("known", what, account, browser)
         with self._lock:
+            self._give_back(self._key("s", what, source))
             self._counts.pop(self._key("a", what, account), None)
             self._counts.pop(own, None)
             if browser:
@@ -134,6 +143,12 @@ class Limiter:
         self._counts.move_to_end(key)
         while len(self._counts) > self._remembered:
             self._counts.popitem(last=False)
+
+    def _give_back(self, key: bytes) -> None:
+        count = self._counts.get(key)
+        if count is not None:
+            count.tries = max(count.tries - 1, 0)
+            count.free_at = count.last
 
     def _key(self, *parts: str) -> bytes:
         text = "\x00".join(f"{len(part)}:{part}" for part in parts)

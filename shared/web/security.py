@@ -33,6 +33,7 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FIELD: Final = "_csrf"
 YEAR: Final = timedelta(days=365)
 BROWSER_ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+SECONDS: Final = re.compile("[0-9]{1,12}")
 EXEMPT: Final = "letterlock_without_csrf"
 SECOND: Final = 1_000_000  # microseconds
 POLICY: Final = (
@@ -74,6 +75,11 @@ def without_csrf(view: V) -> V:
     """
     setattr(view, EXEMPT, True)
     return view
+
+
+def carry_policy(policy: str) -> None:
+    """Have this one answer carry `policy`; for a page that is somebody else's text."""
+    g.ll_policy = policy
 
 
 def csp_nonce() -> str:
@@ -118,6 +124,8 @@ class CsrfTokens:
         if not hmac.compare_digest(
             mac.encode(), _mac(browser, session_secret, at).encode()
         ):
+            return False
+        if SECONDS.fullmatch(at) is None:  # signed by the sender, who knows the key
             return False
         age = micros(self._clock.now()) // SECOND - int(at)
         return 0 <= age <= self._life.total_seconds()
@@ -195,7 +203,8 @@ def _refuse_other_browser() -> None:
 
 def _harden(response: Response, settings: WebSettings) -> Response:
     headers = response.headers
-    headers["Content-Security-Policy"] = POLICY.format(nonce=csp_nonce())
+    own: str = g.get("ll_policy") or POLICY.format(nonce=csp_nonce())
+    headers["Content-Security-Policy"] = own
     headers.update(ALWAYS)
     if settings.tls:
         held = 2 * YEAR // timedelta(seconds=1)

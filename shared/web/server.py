@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import os
+import re
 import ssl
 import threading
 from pathlib import Path
@@ -23,6 +25,7 @@ WAITING: Final = 128  # connections accepted but not yet served
 PATIENCE: Final = 10  # seconds a client may be silent, also between requests
 FAREWELL: Final = 5  # seconds for running requests to finish at stop
 LONGEST_HEAD: Final = 16 * 1024  # bytes of request line and headers
+_ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 ROOM: Final = 4  # times what the app allows: up to here the app itself answers 413
 
 
@@ -76,8 +79,15 @@ class WebServer:
         return int(self._server.bind_addr[1])
 
     def start(self) -> None:
-        """Listen, then serve in the background; returns when connections are taken."""
-        self._server.prepare()
+        """Listen, then serve in the background; returns when connections are taken.
+
+        Raises:
+            OSError: it cannot listen there; `errno` says why.
+        """
+        try:
+            self._server.prepare()
+        except OSError as error:
+            raise _numbered(error) from error
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
 
@@ -96,6 +106,12 @@ class _Server(Server):
         self, msg: str = "", level: int = logging.INFO, traceback: bool = False
     ) -> None:
         LOG.log(level, "server %s", json.dumps(msg.partition("\n")[0]))
+
+
+def _numbered(error: OSError) -> OSError:
+    """Give an error its number back, which Cheroot keeps in the text alone."""
+    found = _ERRNO.search(str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else error
 
 
 def is_loopback(host: str) -> bool:

@@ -141,11 +141,12 @@ class Sessions:
                 self._opened = self._opened or self._open()
                 with self._opened:
                     yield self._opened
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise Fault("the session store does not answer") from error
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(0o600)  # SQLite gives its other files the rights of this one
         opened = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
         try:
             opened.execute("PRAGMA journal_mode = WAL")

@@ -39,14 +39,15 @@ DOORS: Final = {
     "aiosmtpd": ["shared.mailbox"],
     "markdown_it": ["shared.markup"],
     "nh3": ["shared.markup"],
-    "tenacity": ["shared.retry", "shared.react", "shared.following"],
+    "tenacity": ["shared.retry", "shared.react", "shared.messaging.**"],
     "requests": ["services.browser"],
     "sqlite3": ["shared.eventstore.**", "shared.crypto.**", "shared.web.sessions"],
     "smtplib": ["services.envelope.adapters.**"],
     "kurrentdbclient": ["shared.eventstore.kurrent.**"],
     "nameko": ["shared.messaging.nameko_typed"],
-    "eventlet": ["shared.messaging.**"],
-    "kombu": ["shared.messaging.**"],
+    "eventlet": ["shared.messaging.nameko_typed"],
+    "kombu": ["shared.messaging.rabbit.broker"],
+    "amqp": ["shared.messaging.rabbit.broker"],
 }
 IMPURE: Final = [
     "flask", "sqlalchemy", "cryptography", "os", "socket", "time", "random", "secrets",

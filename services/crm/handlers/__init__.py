@@ -65,13 +65,16 @@ class CrmHandlers:
         """
         contact_id = derived_hex(context.command_id, "contact")
 
-        def decide(contact: Contact, at: datetime) -> Sequence[Event]:
-            del contact
-            details = details_of(request, at.date())
-            self._suppressed.refuse(details.email)
-            return rules.create(contact_id, details)
+        def made(at: datetime) -> Sequence[Event]:
+            return rules.create(contact_id, details_of(request, at.date()))
 
-        return self._contacts.run(_stream(contact_id), context, decide, ref=contact_id)
+        def decide(_: Contact, at: datetime) -> Sequence[Event]:
+            self._suppressed.refuse(details_of(request, at.date()).email)
+            return made(at)
+
+        return self._contacts.run(
+            _stream(contact_id), context, decide, ref=contact_id, begins=made
+        )
 
     def change(self, request: ChangeContact, context: CallContext) -> Done:
         """Replace details; what changes nothing writes nothing.

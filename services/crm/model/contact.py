@@ -25,7 +25,7 @@ from shared.events import Event
 STOPS: Final = ("marketing", "messages", "all")
 PURPOSES: Final = ("service", "marketing")
 DOORS: Final = ("portal", "link")
-_WORDING: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,59}")
+_WORDING: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,59}")  # no sentence
 _REASON: Final = re.compile(r"[a-z][a-z0-9_-]{1,39}")
 _STOPPED: Final = {
     "marketing": "This person has asked for no marketing letters.",

@@ -55,7 +55,8 @@ class Chooser:
                     door="link",
                     wording=WORDING,
                 ),
-                context.step("choice"),
+                # named by what is asked: a repeat of it is one, its opposite is not
+                context.step(f"choice/{request.stop}/{request.stopped}"),
             )
         except (ContactErased, ContactUnknown):
             raise EnvelopeUnknown from None

@@ -57,6 +57,7 @@ class Keeper:
             GetContact(contact_id=present.contact_id), context.step("recipient")
         )
         refuse_stopped(recipient.stops, present.purpose)
+        tools.claim_sending(context)
         return tools.envelopes.run(
             stream,
             context,

@@ -57,6 +57,9 @@ class Opener:
         found = self._finder.must_find(request.token)
         browser = self._tools.tickets.browser(request.browser)
         self._tools.refuse_erased(found.envelope.contact_id, context)
+        # A first result is given again to the browser that had it, and to no other:
+        # elsewhere the same command id is another command, whose answer is judged.
+        context = context.step(f"browser/{browser}")
         with self._turns[int(found.envelope.envelope_id, 16) % len(self._turns)]:
             return self._open(found, request.answer.strip(), browser, context)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,12 @@ from services.crm.api import Recipient
 from services.crm.commands import GetContact
 from services.envelope.api import SendPreview, Sent
 from services.envelope.commands import PreviewSend, SendLetter
-from services.envelope.errors import NotANamedPerson, OrganisationMissing, SenderLimit
+from services.envelope.errors import (
+    EnvelopeUnknown,
+    NotANamedPerson,
+    OrganisationMissing,
+    SenderLimit,
+)
 from services.envelope.events import EnvelopeSent
 from services.envelope.handlers.links import hash_of
 from services.envelope.handlers.renditions import Content, Frozen
@@ -32,6 +38,7 @@ from services.envelope.model.words import reference_of
 from services.letters.api import Rendition
 from services.letters.commands import IssueLetter, Merge, PreviewLetter
 from shared.context import CallContext, Done
+from shared.errors import Malformed
 from shared.events import Event
 from shared.ids import derived_hex
 
@@ -82,7 +89,7 @@ class Sending:
         if not tools.envelopes.load(stream).state.envelope_id:
             expiry_of(request.expires_at, tools.clock.now())  # before anything else
             plan = self._plan(request, context)
-            self._claim(context)
+            self._tools.claim_sending(context)
             plan = self._issued(request, plan, envelope_id, context)
             frozen = tools.renditions.freeze(
                 request.contact_id, envelope_id, _content(plan)
@@ -99,8 +106,27 @@ class Sending:
             tools.envelopes.run(stream, context, decide)
             tools.failpoints.hit("send.after_append")
         loaded = tools.envelopes.load(stream)
+        self._refuse_other(request, loaded.state)
         first = tools.envelopes.run(stream, context, lambda *_: [])
         return _answer(loaded.state, first)
+
+    def _refuse_other(self, request: SendLetter, envelope: Envelope) -> None:
+        """Answer "sent" for the letter that was asked for, never for an earlier one.
+
+        Raises:
+            Malformed: the command id was used for another contact, page or record.
+        """
+        same = (request.contact_id, request.page) == (
+            envelope.contact_id,
+            envelope.page,
+        )
+        with suppress(EnvelopeUnknown):  # erased since: the record can't be compared
+            record = self._tools.renditions.thaw(envelope).record
+            same = same and record == (_record_of(request) or "")
+        if not same:
+            raise Malformed(
+                "This form sent another letter already; open a new one to send again."
+            )
 
     def _plan(self, request: PreviewSend | SendLetter, context: CallContext) -> Plan:
         """Check all that can be checked without writing, in the order of its weight."""
@@ -116,7 +142,7 @@ class Sending:
         )
         refuse_unnamed(recipient.formal_name)
         refuse_stopped(recipient.stops, "service")
-        record = (request.record or "").strip() or None
+        record = _record_of(request)
         merge = Merge(
             formal_name=recipient.formal_name,
             salutation=recipient.salutation,
@@ -176,17 +202,6 @@ class Sending:
         )
         return base64.b64encode(sealed).decode()
 
-    def _claim(self, context: CallContext) -> None:
-        now = self._tools.clock.now()
-        if not self._tools.counters.claim_sending(
-            context.actor_id,
-            context.command_id,
-            now,
-            since=now - SENDINGS_WITHIN,
-            most=SENDINGS,
-        ):
-            raise SenderLimit
-
     def _sent(
         self,
         plan: Plan,
@@ -241,6 +256,10 @@ class Sending:
             ),
         }
         return tuple(code for code, holds in found.items() if holds)
+
+
+def _record_of(request: PreviewSend | SendLetter) -> str | None:
+    return (request.record or "").strip() or None
 
 
 def _judged(recipient: Recipient, record: str | None, rendition: Rendition) -> str:

@@ -10,12 +10,13 @@ from services.crm.api import CrmApi, Recipient
 from services.crm.commands import GetContact
 from services.crm.errors import ContactErased, ContactUnknown
 from services.envelope.api import Organisation
-from services.envelope.errors import EnvelopeUnknown
+from services.envelope.errors import EnvelopeUnknown, SenderLimit
 from services.envelope.handlers.links import Links
 from services.envelope.handlers.renditions import Renditions
 from services.envelope.handlers.streams import ORGANISATION, Streams
 from services.envelope.handlers.tickets import Tickets
 from services.envelope.model.notice import Notice
+from services.envelope.model.sending import SENDINGS, SENDINGS_WITHIN
 from services.envelope.model.state import Envelope
 from services.envelope.ports import Counters, LinkLookup, Lists
 from services.letters.api import LettersApi
@@ -64,6 +65,22 @@ class Tools:
     def organisation(self) -> Organisation:
         """Return who the organisation is; empty fields until it is described."""
         return self.organisations.load(ORGANISATION).state
+
+    def claim_sending(self, context: CallContext) -> None:
+        """Count one mail that a member of staff causes; the same command counts once.
+
+        Raises:
+            SenderLimit: this person has caused as many as one may within the hour.
+        """
+        now = self.clock.now()
+        if not self.counters.claim_sending(
+            context.actor_id,
+            context.command_id,
+            now,
+            since=now - SENDINGS_WITHIN,
+            most=SENDINGS,
+        ):
+            raise SenderLimit
 
     def refuse_erased(self, contact_id: str, context: CallContext) -> None:
         """Ask crm whether the person is there: the keys go a little after the fact.

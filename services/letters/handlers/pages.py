@@ -160,7 +160,13 @@ class Pages:
                 raise Taken
             return rules.draft(page, number, text, context.actor_id)
 
-        return self._pages.run(_stream(number), context, decide, ref=number)
+        return self._pages.run(
+            _stream(number),
+            context,
+            decide,
+            ref=number,
+            begins=lambda _: rules.draft(Page(), number, text, context.actor_id),
+        )
 
     def _fields_for(self, revision: Revision) -> Fields | None:
         if revision.page_type == FORM:

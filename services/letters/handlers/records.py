@@ -21,6 +21,7 @@ from services.letters.model.record import Record, Saved
 from services.letters.model.text import PAGE, RECORD
 from shared.clock import Clock
 from shared.context import CallContext, Done
+from shared.errors import Malformed
 from shared.events import Event, Recorded
 from shared.eventstore.port import EventStore
 from shared.handling import Aggregates
@@ -73,7 +74,10 @@ class Records:
                 raise Taken
             return rules.save(record, key, request, self._form(request.page, new=True))
 
-        return self._records.run(_stream(key), context, decide, ref=key)
+        done = self._records.run(_stream(key), context, decide, ref=key)
+        if self._records.load(_stream(key)).state.author_id != request.author_id:
+            raise Malformed("This form was used for another person already.")
+        return done
 
     def _correct(self, key: str, request: SaveRecord, context: CallContext) -> Done:
         def decide(record: Record, at: datetime) -> Sequence[Event]:

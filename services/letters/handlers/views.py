@@ -11,7 +11,12 @@ from services.letters.api import (
 )
 from services.letters.commands import GetPage, GetRecord, SearchRecords
 from services.letters.errors import RecordInvalid, RecordUnknown
-from services.letters.events import LetterDrafted, RecordSaved
+from services.letters.events import (
+    LetterDrafted,
+    LetterReturned,
+    LetterWithdrawn,
+    RecordSaved,
+)
 from services.letters.handlers.pages import Pages, fact_at, fields_of, title_of
 from services.letters.handlers.records import Records
 from services.letters.model.page import Revision, revision_of
@@ -48,9 +53,9 @@ class Views:
         return PageView(
             row=found.row,
             fact_required=found.fact_required,
-            withdrawn_reason=found.withdrawn_reason,
+            withdrawn_reason=self._comment(found.withdrawn_at),
             revisions=tuple(
-                _revision(text, place)
+                _revision(text, place, self._comment(place.comment_at))
                 for text, place in zip(texts, found.revisions, strict=True)
             ),
             form=texts[0].form,
@@ -116,6 +121,16 @@ class Views:
             saved_at=fact.recorded_at,
         )
 
+    def _comment(self, position: int | None) -> str | None:
+        """Return what an executive wrote when a page came back or was withdrawn."""
+        if position is None:
+            return None
+        event = fact_at(self._store, position).event
+        if not isinstance(event, (LetterReturned, LetterWithdrawn)):
+            message = f"position {position}: no decision on a page"
+            raise CorruptRecord(message)
+        return event.comment if isinstance(event.comment, str) else None
+
     def _text(self, place: RevisionPlace) -> Revision:
         event = fact_at(self._store, place.position).event
         if not isinstance(event, LetterDrafted):
@@ -131,7 +146,9 @@ def _opened(fact: Recorded) -> Saved:
     return opened(fact.event)
 
 
-def _revision(text: Revision, place: RevisionPlace) -> RevisionView:
+def _revision(
+    text: Revision, place: RevisionPlace, comment: str | None
+) -> RevisionView:
     return RevisionView(
         revision=text.number,
         title=text.title,
@@ -142,6 +159,6 @@ def _revision(text: Revision, place: RevisionPlace) -> RevisionView:
         status=place.status,
         decided_by=place.decided_by,
         decided_at=place.decided_at,
-        reason=place.reason,
+        reason=comment,
         letter_hash=text.letter_hash,
     )

@@ -150,7 +150,7 @@ def return_(page: Page, request: ReturnPage) -> list[Event]:
         LetterReturned(
             page=revision.page,
             revision=revision.number,
-            reason=_reason(request.reason),
+            comment=_reason(request.reason),
         )
     ]
 
@@ -166,7 +166,7 @@ def withdraw(page: Page, request: WithdrawPage) -> list[Event]:
     """
     approval = in_force(page)
     return [
-        LetterWithdrawn(page=approval.revision.page, reason=_reason(request.reason))
+        LetterWithdrawn(page=approval.revision.page, comment=_reason(request.reason))
     ]
 
 

@@ -54,14 +54,15 @@ class LatelyTold:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._told: OrderedDict[UUID, str] = OrderedDict()
+        self._told: OrderedDict[tuple[UUID, str], str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def first(self, command_id: UUID, make: Callable[[], str]) -> str:
-        """Return the command's secret; the first time, the one that `make` makes."""
+    def first(self, command_id: UUID, staff_id: str, make: Callable[[], str]) -> str:
+        """Return the command's secret for one person; at first, what `make` makes."""
+        asked = (command_id, staff_id)
         with self._lock:
-            if command_id not in self._told:
-                self._told[command_id] = make()
+            if asked not in self._told:
+                self._told[asked] = make()
                 while len(self._told) > REMEMBERED:
                     self._told.popitem(last=False)
-            return self._told[command_id]
+            return self._told[asked]

@@ -24,6 +24,7 @@ from shared.crypto.seal import keyed_hash
 from shared.events import Event
 from shared.eventstore.port import EventStore
 from shared.handling import Aggregates, Loaded
+from shared.ids import derived_hex
 
 ROSTER: Final = "portal.roster-staff"
 NOBODY: Final = "0" * 32  # an id nobody has
@@ -46,6 +47,10 @@ class Registry:
         stream = self._address_stream(email)
         self._addresses.run(stream, context, lambda a, _: address.claim(a, staff_id))
         return self._addresses.load(stream).state.staff_id
+
+    def proposed(self, email: str, context: CallContext) -> str:
+        """Return the id that this command gives to whoever has this address."""
+        return derived_hex(context.command_id, self._address_stream(email))
 
     def holder(self, email: str) -> str:
         """Return the id for whom the address is set aside, `NOBODY` if it is free."""

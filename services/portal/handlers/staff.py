@@ -33,7 +33,6 @@ from shared.context import CallContext, Done
 from shared.crypto.passwords import PasswordRefused, refuse_weak
 from shared.errors import NotAllowed
 from shared.events import Event
-from shared.ids import derived_hex
 
 
 class StaffHandlers:
@@ -69,7 +68,7 @@ class StaffHandlers:
         name = details.formal_name(request.formal_name)
         email = details.address(request.email)
         roster.refuse_unknown(request.roles)
-        proposed = derived_hex(context.command_id, "staff")
+        proposed = self._registry.proposed(email, context)
         staff_id = self._registry.claim(email, proposed, context)
         self._registry.act(
             staff_id, context, lambda s, _: staff.invite(s, staff_id, name, email)
@@ -110,7 +109,9 @@ class StaffHandlers:
         if not self._registry.roles(staff_id):
             raise StaffInvalid("This person holds no role. Grant one first.")
         secret = self._told.first(
-            context.command_id, lambda: secret_of(staff_id, self._secrets.fresh())
+            context.command_id,
+            staff_id,
+            lambda: secret_of(staff_id, self._secrets.fresh()),
         )
         link_hash = hash_of(secret)
         done = self._registry.act(

@@ -101,7 +101,12 @@ def build_portal_app(
 
 
 def _names(access: Access) -> Mapping[str, object]:
-    return {**NAMES, "may": access.may, "command_field": command_field}
+    return {
+        **NAMES,
+        "may": access.may,
+        "house_name": access.house_name,
+        "command_field": command_field,
+    }
 
 
 def _frame(access: Access) -> Frame:

@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import g, redirect, render_template, request, url_for
 from werkzeug import Response
 
+from services.envelope.commands import GetOrganisation
 from services.portal.api import StaffCard
 from services.portal.commands import GetStaff, ListStaff
 from services.portal.errors import StaffUnknown
@@ -87,6 +88,16 @@ class Access:
             everybody = self._apis.staff.all_staff(ListStaff(), context)
             g.ll_names = {card.staff_id: card.formal_name for card in everybody}
         found: Mapping[str, str] = g.ll_names
+        return found
+
+    def house_name(self) -> str:
+        """Return the organisation's name as letters bear it; "" until described."""
+        if "ll_house" not in g:
+            context = self.context("envelope", "organisation")
+            g.ll_house = self._apis.envelope.organisation(
+                GetOrganisation(), context
+            ).name
+        found: str = g.ll_house
         return found
 
     def check(self) -> Response | str | tuple[str, int] | None:

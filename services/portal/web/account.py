@@ -37,21 +37,25 @@ class PasswordForm(ActForm):
 class OrganisationForm(ActForm):
     """Who the organisation is, as envelopes, doors and letters show it."""
 
-    name = text("Name", required="Enter the name")
-    registered_number = text("Registered number", required="Enter the number")
-    registered_office = area(
-        "Registered office", required="Enter the address", longest=300
+    name = text("Name", required="Enter the name of the organisation")
+    registered_number = text(
+        "Registered number", required="Enter the registered number"
     )
-    help_phone = text("Telephone for help", required="Enter the telephone number")
+    registered_office = area(
+        "Registered office", required="Enter the registered office", longest=300
+    )
+    help_phone = text(
+        "Telephone for help", required="Enter the telephone number for help"
+    )
     sender_domain = text(
         "Sender domain",
         hint="Envelopes come from no-reply at this domain",
-        required="Enter the domain",
+        required="Enter the sender domain",
     )
     privacy_url = text(
         "Address of the privacy notice",
         hint="For example https://www.example.org/privacy",
-        required="Enter the address",
+        required="Enter the address of the privacy notice",
     )
 
 
@@ -67,7 +71,7 @@ def account_pages(apis: PortalApis, access: Access, sessions: Sessions) -> Bluep
             try:
                 apis.staff.set_password(
                     SetPassword(staff_id=me.staff_id, password=form.password.data),
-                    access.context("portal", "set_password", form.command()),
+                    access.context("portal", "set_password"),  # each press counts
                 )
             except PasswordTooWeak as refusal:
                 form.blame("password", f"{refusal} {refusal.hint}")

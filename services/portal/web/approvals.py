@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -25,6 +26,7 @@ from shared.web.forms import area, radios, tick
 from shared.web.frame import leave_notice
 
 UNPROCESSABLE: Final = 422
+REVISION: Final = re.compile(r"[0-9]{1,6}")
 CLASSES: Final = [
     (
         "private",
@@ -45,7 +47,7 @@ class ReviewForm(ActForm):
         "Only to people with a known fact on file",
         hint="Without one the letter is held back instead of opened by a mailed code.",
     )
-    reason = area("What should be changed", longest=1000)
+    reason = area("What should be changed", hint="One line.", longest=500)
     act = hidden()  # approve or return
     revision = hidden()  # the one that was read
 
@@ -88,7 +90,8 @@ def approval_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
 
     def decide(page: str, form: ReviewForm) -> int:
         """Approve or return, and return the position."""
-        revision = int(form.revision.data) if form.revision.data.isdigit() else 0
+        read = form.revision.data or ""
+        revision = int(read) if REVISION.fullmatch(read) else 0
         if form.act.data == "return":
             return apis.letters.return_(
                 ReturnPage(page=page, revision=revision, reason=form.reason.data),

@@ -166,7 +166,7 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                     door="portal",
                     wording=f"{contact_form.WORDING}/{form.told.data}",
                 ),
-                context.step(stop),
+                context.step(f"{stop} {stop in form.stops.data}"),
             )
             last = max(last, done.position)
         place = url_for("contacts.choices", contact=contact, after=last)

@@ -41,7 +41,8 @@ def home_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         if not access.may("letters", "draft"):
             return []
         me = access.me().staff_id
-        return [row for row in letters("") if row.author_id == me][:FEW]
+        own = [row for row in letters("") if row.author_id == me]
+        return sorted(own, key=lambda row: row.status != "draft")[:FEW]
 
     def latest() -> tuple[ContactRow, ...]:
         if not access.may("crm", "search"):

@@ -12,7 +12,7 @@ from services.portal.web.forms import ActForm, hidden
 from services.portal.web.words import FIELD_TYPES, KINDS
 from shared.web.forms import area, radios, select, text, tick
 
-ROWS: Final = 10  # most fields of a form page
+ROWS: Final = 60  # most fields of a form page, as in the model
 SPARE: Final = 3
 COMMON: Final = (  # what every letter may show, and in which words it is offered
     ("salutation", "Salutation"),
@@ -60,7 +60,7 @@ def _rows() -> dict[str, object]:
 
 
 class FormPageForm(LetterForm):
-    """A page that is a form: its text and up to ten fields."""
+    """A page that is a form: its text and its fields."""
 
     def fields(self) -> tuple[FormField, ...]:
         """Return the fields that have a label and a kind, in order."""

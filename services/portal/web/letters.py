@@ -70,7 +70,12 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             return {"rendition": None, "problem": str(refusal), "unknown": []}
         known = {code.strip("{}") for code, _words in offered}
         unknown = [gap for gap in rendition.gaps if gap.strip("{}") not in known]
-        return {"rendition": rendition, "problem": "", "unknown": unknown}
+        return {
+            "rendition": rendition,
+            "title": form.title.data,
+            "problem": "",
+            "unknown": unknown,
+        }
 
     def editor(form: LetterForm, page: PageView | None) -> str:
         offered = offer(form)

@@ -44,6 +44,10 @@ def signin_pages(
         source = request.remote_addr or ""
         limits.admit(TRY, account=account, source=source, browser=browser_id())
 
+    def _succeeded(account: str) -> None:
+        source = request.remote_addr or ""
+        limits.succeeded(TRY, account=account, source=source, browser=browser_id())
+
     @pages.get("/sign-in")
     def ask() -> str | Response:
         """Ask for e-mail address and password."""
@@ -71,7 +75,7 @@ def signin_pages(
             if isinstance(refusal, TooManyTries):
                 answer.headers["Retry-After"] = str(seconds(refusal.retry_after))
             return answer
-        limits.succeeded(TRY, account=account, browser=browser_id())
+        _succeeded(account)
         place = redirect(address(form.back.data, form.id.data), 303)
         return sign_in(place, sessions, card.staff_id)
 
@@ -91,7 +95,7 @@ def signin_pages(
         except SignInLinkUsed as refusal:
             page = render_template("portal/sign_in_link_dead.html", refusal=refusal)
             return page, refusal.http_status
-        limits.succeeded(TRY, account=secret, browser=browser_id())
+        _succeeded(secret)
         return sign_in(redirect(url_for("home.show"), 303), sessions, card.staff_id)
 
     @pages.post("/sign-out")

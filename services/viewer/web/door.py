@@ -56,6 +56,12 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
             browser=browser_id(),
         )
 
+    def heard(token: str, what: str, *, browser: str = "") -> None:
+        """Give the try back: it was no guess."""
+        limiter.succeeded(
+            what, account=token, source=request.remote_addr or "", browser=browser
+        )
+
     @pages.get("/e/<token>")
     def ask(token: str) -> tuple[str, int]:
         """Ask first: mail scanners fetch links, so a GET shows nothing private."""
@@ -78,13 +84,13 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
         except (AnswerWrong, AnswerMissing) as wrong:
             return page(
                 token,
-                error=f"{wrong} {wrong.hint}".strip(),
+                error=_told(wrong, code_sent=code_sent),
                 status=wrong.http_status,
                 code_sent=code_sent,
             )
         except DomainError as shut:
             return page(token, error=str(shut), status=shut.http_status)
-        limiter.succeeded("door", account=token, browser=browser_id())
+        heard(token, "door", browser=browser_id())
         response = redirect(url_for("letter.show"), code=303)
         set_cookie(response, TICKET, ticket.ticket, same_site="Strict")
         return response
@@ -100,6 +106,7 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
             )
         except DomainError as shut:
             return page(token, error=f"{shut} {shut.hint}", status=shut.http_status)
+        heard(token, "code")  # the service itself limits codes, contact by contact
         return redirect(url_for("door.ask", token=token, code="sent"), code=303)
 
     @pages.post("/e/<token>/fresh")
@@ -110,6 +117,7 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
             AskFresh(token=token),
             asking(command_id_of(request.form.get("command_id", ""))),
         )
+        heard(token, "fresh")  # and fresh envelopes, to one a day
         door = knock(token)
         return render_template(
             "viewer/fresh.html",
@@ -118,3 +126,11 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
         )
 
     return pages
+
+
+def _told(wrong: DomainError, *, code_sent: bool) -> str:
+    """Say what was wrong; a code is not on file, so it is told apart."""
+    told = f"{wrong} {wrong.hint}".strip()
+    if not code_sent:
+        return told
+    return told.replace("what we have on file", "the newest code we sent you", 1)

@@ -98,10 +98,10 @@ def history(lines: tuple[TrailLine, ...]) -> list[Entry]:
 
 
 def days_left(expires_at: datetime, now: datetime) -> str:
-    """Return how long a link still works, in words."""
+    """Return how long a link still works, in words; days to the nearest."""
     hours = int((expires_at - now).total_seconds() // 3600)
     if hours >= 48:  # noqa: PLR2004 - two days
-        return f"{hours // 24} days left"
+        return f"{(hours + 12) // 24} days left"
     return f"{hours} hours left" if hours > 1 else "less than two hours left"
 
 

@@ -28,6 +28,7 @@ from services.crm.errors import (
 )
 from services.crm.tables import CONTACTS, TERMS
 from shared.context import CallContext
+from shared.errors import Malformed
 from shared.readmodel import digest_of
 from shared.rebuild import rebuild
 from tests.builders import NOON, a_context
@@ -388,3 +389,24 @@ def test_nothing_kept_holds_a_person_in_plain_text(world: World) -> None:
         forms += [base64.b64encode(raw)[: len(raw) // 3 * 4]]
         for content in kept:
             assert not any(form in content for form in forms), word
+
+
+def test_a_used_command_enters_no_second_person(world: World) -> None:
+    context = a_context()
+    world.enter(context)
+    with pytest.raises(Malformed):
+        world.enter(context, given="Edith", email="edith@people.example")
+    assert found(world, "") == ["Mr Tom Jones"]
+
+
+def test_a_repeat_is_answered_also_when_the_person_is_erased_since(
+    world: World,
+) -> None:
+    context = a_context()
+    contact_id = world.enter(context)
+    request = ForgetContact(contact_id=contact_id, reason="requested")
+    world.crm.forget(request, a_context())
+    world.catch_up()
+    assert world.enter(context) == contact_id
+    with pytest.raises(ContactErased):
+        world.enter()

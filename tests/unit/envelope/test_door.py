@@ -564,3 +564,12 @@ def test_what_a_ticket_holds_is_told_without_a_letter(world: World) -> None:
     held = world.api.held(ReadLetter(ticket=ticket.ticket, browser=BROWSER), a_reader())
     assert (held.envelope_id, held.reference) == (sent.envelope_id, sent.reference)
     assert world.facts(sent.envelope_id) == before
+
+
+def test_a_command_repeated_in_another_browser_is_judged_anew(world: World) -> None:
+    sent = world.sent_and_posted()
+    context = a_reader()
+    world.open(sent.envelope_id, context=context)
+    with pytest.raises(AnswerWrong):
+        world.open(sent.envelope_id, "guess", browser="another", context=context)
+    assert world.facts(sent.envelope_id).count("AnswerRejected") == 1

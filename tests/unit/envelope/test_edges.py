@@ -209,3 +209,14 @@ def test_a_sending_undone_in_time_is_told_as_cancelled(world: World) -> None:
     world.catch_up()
     view = world.api.message(GetMessage(envelope_id=sent.envelope_id), a_context())
     assert (view.row.status, view.can_cancel) == ("cancelled", False)
+
+
+def test_the_opposite_choice_is_never_taken_for_a_repeat(world: World) -> None:
+    sent = world.sent_and_posted()
+    token = world.links.token(sent.envelope_id, 1, "choices")
+    context = a_reader()
+    for stopped in (True, True, False):
+        wanted = SetChoice(token=token, stop="all", stopped=stopped)
+        world.api.choose(wanted, context)
+        stops = world.api.choices(GetChoices(token=token), a_reader()).stops
+        assert ("all" in stops) is stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from services.envelope.events import EnvelopeSent
 from services.envelope.handlers.streams import stream_of
 from services.letters.errors import LetterNotApproved, SecretNotOffered
 from shared.codec import EventCodec
-from shared.errors import DomainError
+from shared.errors import DomainError, Malformed
 from shared.events import Sealed
 from shared.eventstore.coded import CodedStore
 from tests.builders import NOON, a_context
@@ -276,3 +277,27 @@ def test_what_others_read_of_a_sending_is_sealed(world: World) -> None:
     assert isinstance(record.event, EnvelopeSent)
     for name in EnvelopeSent.personal:
         assert isinstance(getattr(record.event, name), Sealed)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"contact_id": EDITH}, {"page": "100002"}, {"record": None}],
+    ids=["contact", "page", "record"],
+)
+def test_a_used_command_never_answers_sent_for_another_letter(
+    world: World, other: dict[str, Any]
+) -> None:
+    context = a_context()
+    first = world.api.send(a_letter(), context)
+    before = world.facts(first.envelope_id)
+    with pytest.raises(Malformed):
+        world.api.send(a_letter(**other), context)
+    assert world.api.send(a_letter(), context) == first
+    assert world.facts(first.envelope_id) == before
+
+
+def test_nobody_learns_of_a_sending_by_its_command_id(world: World) -> None:
+    context = a_context()
+    world.api.send(a_letter(), context)
+    with pytest.raises(Malformed):
+        world.api.send(a_letter(), replace(context, actor_id="f" * 32))

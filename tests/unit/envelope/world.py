@@ -137,6 +137,7 @@ class FakeCrm:
             EDITH: a_person(EDITH, "Mrs Edith Holloway"),
         }
         self.codes: dict[str, tuple[str, str]] = {}  # id -> browser, code
+        self.chosen: set[UUID] = set()  # commands that set or lifted a stop
         self._store = store
         self._clock = clock
 
@@ -227,6 +228,9 @@ class FakeCrm:
         return bool(fact) and squeezed(fact) == squeezed(request.answer)
 
     def set_stop(self, request: crm.SetStop, context: CallContext) -> Done:
+        if context.command_id in self.chosen:
+            return Done(position=1)
+        self.chosen.add(context.command_id)
         stops = set(self._person(request.contact_id).recipient.stops)
         (stops.add if request.stopped else stops.discard)(request.stop)
         self.stop(request.contact_id, *sorted(stops))

@@ -152,7 +152,7 @@ def test_the_approved_revision_stays_in_force_while_newer_ones_are_written() -> 
 def test_a_returned_revision_is_written_anew() -> None:
     page = submitted(drafted())
     back = rules.return_(page, ReturnPage(page=PAGE, revision=1, reason="say less"))
-    assert back == [LetterReturned(page=PAGE, revision=1, reason="say less")]
+    assert back == [LetterReturned(page=PAGE, revision=1, comment="say less")]
     page = after(page, back)
     with pytest.raises(LetterInvalid):
         rules.submit(page, SubmitPage(page=PAGE, revision=1))

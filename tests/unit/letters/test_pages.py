@@ -23,6 +23,7 @@ from services.letters.errors import (
 )
 from services.letters.events import LetterDrafted
 from services.letters.handlers.pages import TRIES, fact_at
+from shared.errors import Malformed
 from shared.eventstore.port import CorruptRecord
 from shared.ids import derived_number
 from shared.readmodel import digest_of
@@ -302,3 +303,11 @@ def test_every_page_of_the_demo_gets_as_far_as_it_says(
         assert status == "approved"
     else:
         assert status == ("submitted" if page.submitted else "draft")
+
+
+def test_a_used_command_writes_no_other_page(house: House) -> None:
+    context = by(BEN)
+    first = house.api.draft(DraftPage(title="One", body=""), context)
+    with pytest.raises(Malformed):
+        house.api.draft(DraftPage(title="Another", body=""), context)
+    assert house.api.draft(DraftPage(title="One", body=""), context) == first

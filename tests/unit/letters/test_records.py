@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from services.letters.errors import (
 )
 from services.letters.events import RecordSaved
 from shared.crypto.keyring import KeyDestroyed
-from shared.errors import DomainError
+from shared.errors import DomainError, Malformed
 from shared.eventstore.port import NO_STREAM
 from tests.unit.letters.conftest import (
     ANNA,
@@ -193,3 +194,22 @@ def test_keys_are_destroyed_once_and_said_to_be(furnished: House) -> None:
     saved = [f.event for f in furnished.facts() if isinstance(f.event, RecordSaved)]
     assert [isinstance(event.fields, str) for event in saved] == [False]
     assert told[0].version == NO_STREAM + 1
+
+
+def test_a_repeat_is_answered_also_when_the_form_is_withdrawn_since(
+    furnished: House,
+) -> None:
+    request = SaveRecord(page=FORM, author_id=TOM, fields=VALUES)
+    context = by(ANNA)
+    first = furnished.api.save_record(request, context)
+    furnished.withdraw(FORM)
+    assert furnished.api.save_record(request, context) == first
+
+
+def test_a_used_command_records_nothing_for_another_person(furnished: House) -> None:
+    context = by(ANNA)
+    for author, refused in ((TOM, False), (EDITH, True)):
+        request = SaveRecord(page=FORM, author_id=author, fields=VALUES)
+        with pytest.raises(Malformed) if refused else nullcontext():
+            furnished.api.save_record(request, context)
+    assert furnished.kinds().count("RecordSaved") == 1

@@ -32,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture(scope="module")
 def envelope(house: House) -> str:
-    """A message to Tom, for pages about one."""
+    """Send a message to Tom, for pages about one."""
     context = a_context(actor_id=house.ids.staff["anna"], role="sender")
     request = SendLetter(
         contact_id=house.ids.contacts["tom"],
@@ -81,7 +81,9 @@ def test_each_role_reaches_its_own_pages_and_no_others(
         for method in sorted({"GET", "POST"} & (rule.methods or set())):
             status = asked(browser, method, path_of(rule, house, envelope))
             allowed = PEOPLE[person] in roles_for(deed)
-            fits = status in {200, 303, 404, 409, 410, 422} if allowed else status == 403
+            fits = (
+                status in {200, 303, 404, 409, 410, 422} if allowed else status == 403
+            )
             if not fits:
                 wrong.append((rule.endpoint, method, status, allowed))
     assert not wrong
@@ -112,7 +114,9 @@ def test_no_page_runs_inline_script_or_style(
         page = browser.get(path_of(rule, house, envelope))
         if page.mimetype != "text/html":
             continue
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page.text)
+        assert not re.search(
+            r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page.text
+        )
         assert "'unsafe" not in page.headers["Content-Security-Policy"]
         assert page.text.count("<h1") == 1, rule.endpoint
 
@@ -130,9 +134,18 @@ def test_a_refused_page_is_on_the_trail(house: House) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/contacts/nobody", "/contacts/" + "0" * 32, "/messages/" + "f" * 32, "/messages/x",
-     "/letters/12", "/letters/999999", "/requests/1", "/requests/999999-999999", "/no"],
-)  # fmt: skip
+    [
+        "/contacts/nobody",
+        "/contacts/" + "0" * 32,
+        "/messages/" + "f" * 32,
+        "/messages/x",
+        "/letters/12",
+        "/letters/999999",
+        "/requests/1",
+        "/requests/999999-999999",
+        "/no",
+    ],
+)
 def test_what_does_not_exist_looks_alike(house: House, path: str) -> None:
     answer = house.browser("anna").get(path)
     assert answer.status_code == 404
@@ -160,16 +173,16 @@ def test_a_command_id_that_is_not_ours_is_refused(house: House) -> None:
 
 
 def test_an_unknown_field_is_refused(house: House) -> None:
-    assert house.browser("anna").act("/contacts/new", {"is_admin": "1"}).status_code == 422
+    assert (
+        house.browser("anna").act("/contacts/new", {"is_admin": "1"}).status_code == 422
+    )
 
 
 @pytest.fixture(scope="module")
 def _password(house: House) -> None:
     me = house.ids.staff["anna"]
     context = a_context(actor_id=me, role="sender")
-    house.apis.staff.set_password(
-        SetPassword(staff_id=me, password=PASSWORD), context
-    )
+    house.apis.staff.set_password(SetPassword(staff_id=me, password=PASSWORD), context)
 
 
 @pytest.mark.usefixtures("_password")

@@ -41,16 +41,29 @@ def line(event: str, minute: int = 0, **more: object) -> TrailLine:
 
 
 def test_every_event_there_is_has_plain_words() -> None:
-    known = {n for n, c in CATALOGUE.items() if c.__module__.startswith(("services.", "shared.refusals"))}
+    known = {
+        n
+        for n, c in CATALOGUE.items()
+        if c.__module__.startswith(("services.", "shared.refusals"))
+    }
     assert not known - set(EVENTS)
 
 
 def test_fetches_in_a_row_fold_and_never_count_as_a_view() -> None:
     made = entries(
         [
-            line("EnvelopeSent", 0, actor=ANNA, actor_kind="staff", page="165104", revision=1),
+            line(
+                "EnvelopeSent",
+                0,
+                actor=ANNA,
+                actor_kind="staff",
+                page="165104",
+                revision=1,
+            ),
             *(line("LinkFetched", n, actor_kind="recipient") for n in (1, 2, 3)),
-            line("EnvelopeViewed", 4, actor_kind="recipient", grade=3, means="postcode"),
+            line(
+                "EnvelopeViewed", 4, actor_kind="recipient", grade=3, means="postcode"
+            ),
         ],
         NAMES,
     )
@@ -79,8 +92,14 @@ def test_a_refusal_says_what_was_refused() -> None:
 
 
 def test_a_back_dated_expiry_reads_as_disabled_and_a_shorter_one_does_not() -> None:
-    past = line("EnvelopeExpiryChanged", detail="expires_at=2000-01-01T00:00:00Z; viewed_before=no")
-    later = line("EnvelopeExpiryChanged", detail="expires_at=2026-03-04T00:00:00Z; viewed_before=yes")
+    past = line(
+        "EnvelopeExpiryChanged",
+        detail="expires_at=2000-01-01T00:00:00Z; viewed_before=no",
+    )
+    later = line(
+        "EnvelopeExpiryChanged",
+        detail="expires_at=2026-03-04T00:00:00Z; viewed_before=yes",
+    )
     disabled, shortened = entries([past], NAMES)[0], entries([later], NAMES)[0]
     assert disabled.state == "disabled"
     assert "1 January 2000" in disabled.how
@@ -104,7 +123,12 @@ def row(contact: str, name: str) -> ContactRow:
 
 
 def test_look_alikes_are_told_apart_from_namesakes_by_family_only() -> None:
-    rows = [row("1", "Mr Tom Jones"), row("2", "Mr Tomas Jones"), row("3", "Ms Ann Jones"), row("4", "Amarani")]
+    rows = [
+        row("1", "Mr Tom Jones"),
+        row("2", "Mr Tomas Jones"),
+        row("3", "Ms Ann Jones"),
+        row("4", "Amarani"),
+    ]
     assert alike(rows) == {"1", "2"}
 
 

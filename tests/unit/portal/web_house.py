@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ class House:
         newest = max(record.position for record in self.core.store.read_all(0, 100_000))
         for part in self.core.followed:
             names = [projection.name for projection in part.projections]
-            part.readmodel.await_position(newest, names)
+            part.readmodel.await_position(newest, *names)
 
 
 class Browser:
@@ -69,7 +69,11 @@ class Browser:
         return self.client.get(path, base_url=BASE)
 
     def post(
-        self, path: str, fields: dict[str, object] | None = None, *, token: bool = True
+        self,
+        path: str,
+        fields: Mapping[str, object] | None = None,
+        *,
+        token: bool = True,
     ) -> TestResponse:
         """Send a form; its token is taken from a page of ours, as a person's is."""
         sent = dict(fields or {})
@@ -80,7 +84,9 @@ class Browser:
             path, base_url=BASE, data=sent, headers={"Sec-Fetch-Site": "same-origin"}
         )
 
-    def act(self, path: str, fields: dict[str, object] | None = None) -> TestResponse:
+    def act(
+        self, path: str, fields: Mapping[str, object] | None = None
+    ) -> TestResponse:
         """Send a form that carries a fresh command id."""
         return self.post(path, {"command_id": str(mint()), **(fields or {})})
 
@@ -89,7 +95,7 @@ class Browser:
         for path in ("/account", "/sign-in"):
             found = dict(HIDDEN.findall(self.get(path).text))
             if "_csrf" in found:
-                return found["_csrf"]
+                return str(found["_csrf"])
         message = "no page holds a token"
         raise AssertionError(message)
 
@@ -134,8 +140,9 @@ def open_house(folder: Path) -> Iterator[House]:
 
 def words(answer: TestResponse) -> str:
     """Return what a page says, without tags, spaces made one."""
-    text = re.sub(r"<(script|style)\b.*?</\1>", " ", answer.text, flags=re.S)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    text = re.sub(r"<(script|style)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    told = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    return re.sub(r" ([,.\]])", r"\1", told)
 
 
 def place(answer: TestResponse) -> str:

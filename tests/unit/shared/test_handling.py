@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.context import CallContext
-from shared.errors import DomainError
+from shared.context import CallContext, Done
+from shared.errors import DomainError, Malformed
 from shared.events import Event, NewEvent
 from shared.eventstore.port import Appended, EventStore, WrongVersion
 from shared.handling import Aggregates
@@ -182,3 +182,29 @@ def test_forgotten_streams_are_read_again() -> None:
     for number in range(600):
         things.load(f"thing.thing-{number}")
     assert len(things._kept) == 512
+
+
+def test_nobody_gets_the_result_of_somebody_else_s_command() -> None:
+    store, anna = a_store(), a_context()
+    aggregates(store).run(STREAM, anna, make_one)
+    mallory = replace(anna, actor_id="f" * 32)
+    for things in (aggregates(store), aggregates(store)):
+        with pytest.raises(Malformed):
+            things.run(STREAM, mallory, make_one)
+    assert len(list(store.read(STREAM))) == 1
+
+
+def test_a_command_that_began_one_thing_does_not_begin_another() -> None:
+    store, context = a_store(), a_context()
+
+    def begin(size: int) -> Done:
+        made = [ThingMade(thing_id="t1", size=size)]
+        return aggregates(store).run(
+            STREAM, context, lambda *_: made, begins=lambda _: made
+        )
+
+    first = begin(1)
+    aggregates(store).run(STREAM, a_context(), make_one)
+    assert begin(1) == first
+    with pytest.raises(Malformed):
+        begin(2)

@@ -50,6 +50,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         undo_window=timedelta(0),
         link_life=timedelta(days=3),
         demo=True,
+        broker_port=9030,  # beside the others
     )
     assert not settings.built_in_mailbox
 

@@ -205,3 +205,16 @@ def test_every_page_stays_below_thirty_kilobytes_with_its_stylesheet() -> None:
             with client.get(asset, base_url=WALL) as answer:
                 weight += len(answer.data)
         assert weight < 30_000, path
+
+
+def test_thirty_people_behind_one_address_all_get_in() -> None:
+    app, _ = a_viewer()
+    for _ in range(30):
+        answer = post(app.test_client(), f"/e/{TOKEN}", answer="zz1 1aa")
+        assert answer.status_code == 303
+
+
+def test_thirty_people_behind_one_address_all_get_a_code() -> None:
+    app, _ = a_viewer()
+    for _ in range(30):
+        assert post(app.test_client(), f"/e/{TOKEN}/code").status_code == 303

@@ -77,7 +77,22 @@ for (const form of document.querySelectorAll("form[data-pp-look]")) {
   // One press of Tab from field to field; the fields' own lists offer the same by keyboard.
   for (const pick of form.querySelectorAll(".ll-split__fields [data-pp-fill]")) pick.tabIndex = -1;
   const told = () => { seen.value = into.querySelector("[data-pp-seen]")?.dataset.ppSeen ?? ""; };
-  new MutationObserver(told).observe(into, { childList: true, subtree: true });
+  // What was wrong is no longer said once the preview shows that it is put right.
+  const settled = () => {
+    if (!seen.value) return;
+    document.querySelector(".govuk-error-summary")?.remove();
+    for (const line of form.querySelectorAll(".govuk-error-message")) line.remove();
+    for (const group of form.querySelectorAll(".govuk-form-group--error")) group.classList.remove("govuk-form-group--error");
+    for (const field of form.querySelectorAll("[aria-invalid]")) {
+      field.classList.remove("govuk-input--error");
+      field.removeAttribute("aria-invalid");
+      const left = (field.getAttribute("aria-describedby") ?? "").replace(`${field.id}-error`, "").trim();
+      if (left) field.setAttribute("aria-describedby", left);
+      else field.removeAttribute("aria-describedby");
+    }
+    document.title = document.title.replace(/^Error: /, "");
+  };
+  new MutationObserver(() => { told(); settled(); }).observe(into, { childList: true, subtree: true });
   told();
   for (const name of ["page", "record", "days"]) {
     form.elements[name].addEventListener("input", () => { seen.value = ""; look.soon(); });

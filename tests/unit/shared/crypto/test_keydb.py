@@ -131,7 +131,7 @@ def test_emptying_the_log_waits_for_another_process_that_does_the_same(
     patient = KeyTable(tmp_path / "crm.db")
     with closing(patient):
         for seconds, emptied in (("0.3", True), ("5", False)):
-            with subprocess.Popen(  # noqa: S603  # the test's own script
+            with subprocess.Popen(  # the test's own script
                 [sys.executable, "-c", lock, str(tmp_path / "crm.db-shm"), seconds],
                 stdout=subprocess.PIPE,
             ) as other:

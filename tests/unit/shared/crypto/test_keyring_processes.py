@@ -57,7 +57,7 @@ keyring.rewrap(batch=1)
 
 
 def child(script: str, folder: Path, *words: str) -> subprocess.Popen[str]:
-    started = subprocess.Popen(  # noqa: S603  # the test's own script
+    started = subprocess.Popen(  # the test's own script
         [sys.executable, "-c", PREAMBLE + script, str(folder), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -110,3 +110,27 @@ def test_threads_share_one_allowance(clock: ManualClock) -> None:
     with ThreadPoolExecutor(16) as pool:
         waits = list(pool.map(lambda n: refused(limiter, "ann", f"s{n}"), range(200)))
     assert waits.count(0) == 5
+
+
+def test_people_behind_one_address_do_not_delay_each_other_by_succeeding(
+    clock: ManualClock,
+) -> None:
+    limiter = Limiter(clock)
+    for number in range(200):
+        person = f"person-{number}"
+        assert refused(limiter, person, "10.0.0.1") == 0
+        limiter.succeeded("sign-in", account=person, source="10.0.0.1")
+        clock.move(timedelta(seconds=1))
+
+
+def test_an_account_of_ones_own_does_not_wipe_out_guesses_at_others(
+    clock: ManualClock,
+) -> None:
+    limiter = Limiter(clock)
+    heard = 0
+    for number in range(1000):
+        if refused(limiter, "mallory", "10.0.0.1") == 0:
+            limiter.succeeded("sign-in", account="mallory", source="10.0.0.1")
+        heard += refused(limiter, f"account-{number}", "10.0.0.1") == 0
+        clock.move(timedelta(seconds=1))
+    assert heard < 40

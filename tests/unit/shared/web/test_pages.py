@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from shared.clock import ManualClock
 from shared.web.app import build_app
 from shared.web.frame import Frame
 from shared.web.limits import TooManyTries
-from shared.web.security import without_csrf
+from shared.web.security import CsrfTokens, without_csrf
 from shared.web.settings import Site as SiteName
 from shared.web.settings import WebSettings, WebSettingsError
 from tests.unit.shared.web.gallery import BASE, NOON, gallery
@@ -303,3 +305,15 @@ def test_a_base_address_must_be_bare(base_url: str) -> None:
 def test_tls_needs_an_https_address() -> None:
     with pytest.raises(WebSettingsError):
         WebSettings(site="portal", base_url="http://x", tls=True)
+
+
+@pytest.mark.parametrize("at", ["", "x", "\u00b2", "9" * 5000, "-1", "1_0"])
+def test_a_token_signed_by_the_visitor_with_no_time_in_it_is_refused(at: str) -> None:
+    tokens = CsrfTokens(ManualClock(NOON), timedelta(hours=12))
+    whole = tokens.make("b" * 43)
+    assert tokens.holds(whole, "b" * 43)
+    key = hashlib.sha256(b"csrf" + b"b" * 43 + b"\x00").digest()
+    mac = hmac.new(key, at.encode(), hashlib.sha256).hexdigest()
+    seconds, _, ours = whole.partition(".")
+    assert hmac.new(key, seconds.encode(), hashlib.sha256).hexdigest() == ours
+    assert not tokens.holds(f"{at}.{mac}", "b" * 43)

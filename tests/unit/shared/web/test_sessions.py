@@ -116,3 +116,12 @@ def test_a_made_up_token_finds_nothing(sessions: Sessions, token: str) -> None:
 def test_building_the_store_opens_nothing(tmp_path: Path, clock: ManualClock) -> None:
     Sessions(tmp_path / "sessions.db", clock).close()
     assert not list(tmp_path.iterdir())
+
+
+def test_nobody_else_on_the_machine_can_read_the_file(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    sessions.start("a" * 32)
+    files = [path for path in (tmp_path / "run").iterdir() if path.is_file()]
+    assert files
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}

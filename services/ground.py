@@ -1,0 +1,119 @@
+"""The ground that services stand on: one data folder, opened; gates by the policy.
+
+Knows no wiring: a process may open it for one service alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from services.policy import POLICY
+from shared.clock import Clock, SystemClock
+from shared.codec import EventCodec
+from shared.crypto.kek import Keks
+from shared.crypto.keyring import Keyring
+from shared.crypto.tombstones import Tombstones
+from shared.eventstore.coded import CodedStore
+from shared.eventstore.port import EventStore, Journal
+from shared.eventstore.sqlite import SqliteJournal
+from shared.failpoints import Failpoints, Nowhere
+from shared.gate import Gate, Rule
+from shared.messaging.port import Hints
+from shared.readmodel import ReadModel, open_readmodel
+from shared.settings import Settings, SettingsError
+
+SERVICES: Final = ("crm", "letters", "envelope", "audit", "portal")
+FRONTS: Final = frozenset({"portal", "viewer"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """What one service stands on: its coded store, its keys, its read models."""
+
+    store: EventStore
+    keyring: Keyring
+    readmodel: ReadModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """An opened data folder, for the services named."""
+
+    settings: Settings
+    clock: Clock
+    failpoints: Failpoints
+    bare: EventStore  # without keys
+    footings: Mapping[str, Footing]
+
+    def gate(self, service: str) -> Gate:
+        """Return the gate around the operations of a service."""
+        store = self.footings[service].store
+        return Gate(service, _rules(service), store, self.clock, fronts=FRONTS)
+
+
+@contextmanager
+def grounded(
+    settings: Settings,
+    *,
+    services: Sequence[str] = SERVICES,
+    clock: Clock | None = None,
+    failpoints: Failpoints | None = None,
+    hints: Hints | None = None,
+    over: Callable[[SqliteJournal], Journal] | None = None,
+) -> Iterator[Ground]:
+    """Open the data folder on behalf of `services`; close its files at the end.
+
+    `hints` carry news of facts between processes; `over` may wrap the journal.
+
+    Raises:
+        SettingsError: the folder is not there, or not fit to start with.
+    """
+    folder = settings.folder
+    keks = Keks(folder.keys)
+    if not keks.versions():
+        message = f"{folder.path} holds no organisation; run: letterlock init"
+        raise SettingsError(message)
+    for version in keks.versions():
+        keks.get(version)  # a key file that is not fit is told now, not by a request
+    folder.create()
+    tombstones = Tombstones(folder.tombstones, keks)
+    with ExitStack() as stack:
+        file = SqliteJournal(folder.store, hints)
+        stack.callback(file.close)
+        journal = over(file) if over else file
+        footings: dict[str, Footing] = {}
+        for service in services:
+            keyring = Keyring(
+                service, folder.key_db(service), keks=keks, tombstones=tombstones
+            )
+            stack.callback(keyring.close)
+            keyring.replay_tombstones()
+            readmodel = ReadModel(open_readmodel(folder.read(service)))
+            stack.callback(readmodel.close)
+            footings[service] = Footing(
+                store=CodedStore(journal, EventCodec(service, keyring)),
+                keyring=keyring,
+                readmodel=readmodel,
+            )
+        yield Ground(
+            settings=settings,
+            clock=clock or SystemClock(),
+            failpoints=failpoints or Nowhere(),
+            bare=CodedStore(journal, EventCodec("none")),
+            footings=footings,
+        )
+
+
+def _rules(service: str) -> dict[str, Rule]:
+    return {
+        operation: Rule(
+            callers=frozenset(callers),
+            roles=frozenset(roles),
+            writes=kind == "command",
+        )
+        for (owner, operation), (kind, callers, roles) in POLICY.items()
+        if owner == service
+    }

@@ -1,0 +1,110 @@
+"""What the verbs of the distributed profile do; broker libraries load when needed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess  # nosec B404  # our own programs and Debian's, no shell
+import sys
+from importlib import import_module
+from typing import Any
+
+from services.brokerage import create_accounts, write_definitions
+from services.compose import holds_organisation
+from services.console import Console
+from services.verbs import log_to_standard_error
+from shared.failpoints import KillAt
+from shared.settings import Settings, SettingsError
+
+
+def rpc(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
+    """Become the rpc process of one service."""
+    del console
+    variables = settings.env()
+    if flags.failpoint:
+        variables["LETTERLOCK_FAILPOINT"] = flags.failpoint
+    words = [sys.executable, "-m", "services.rpc", flags.name, json.dumps(variables)]
+    os.execv(sys.executable, words)  # noqa: S606  # nosec B606  # our own words
+
+
+def follow(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
+    """Keep read models going until interrupted."""
+    log_to_standard_error()
+    with _processes().following(flags.names, settings):
+        console.say("following: " + ", ".join(flags.names))
+        signal.pause()
+    return 0
+
+
+def work(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
+    """Carry out reactions, mails and timers until interrupted."""
+    log_to_standard_error()
+    failpoints = KillAt(flags.failpoint) if flags.failpoint else None
+    with _processes().working(flags.names, settings, failpoints):
+        console.say("working: " + ", ".join(flags.names))
+        signal.pause()
+    return 0
+
+
+def web(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
+    """Serve one site until interrupted."""
+    log_to_standard_error()
+    with _processes().serving(flags.name, settings):
+        console.say(f"serving: {flags.name}")
+        signal.pause()
+    return 0
+
+
+def broker_setup(
+    flags: argparse.Namespace, settings: Settings, console: Console
+) -> int:
+    """Make keys, passwords and the broker's definitions; load them if asked."""
+    if not holds_organisation(settings.folder):
+        message = f"{settings.data} holds no organisation; run: letterlock init"
+        raise SettingsError(message)
+    made = create_accounts(settings)
+    path = write_definitions(settings)
+    load = ["rabbitmqctl", "import_definitions", path]
+    if flags.apply:
+        done = subprocess.run(load, check=False)  # noqa: S603  # nosec B603  # our own words
+        if done.returncode:
+            message = "rabbitmqctl could not load the definitions"
+            raise SettingsError(message)
+    else:
+        console.say("Load it into the broker with: " + " ".join(load))
+    console.result(
+        f"{made} keys and passwords made; definitions: {path}",
+        {"made": made, "definitions": path},
+    )
+    return 0
+
+
+def dead_letters(
+    flags: argparse.Namespace, settings: Settings, console: Console
+) -> int:
+    """List dead letters, or put those that are genuine back into their queue."""
+    tool: Any = import_module("services.dead_letters")
+    told = (tool.replayed if flags.act == "replay" else tool.listed)(settings)
+    text = "\n".join(
+        f"{letter['route'] or letter['queue']:<26}{letter['cause']:<24}"
+        f"{letter['bytes']:>9} bytes  {letter['became']}"
+        for letter in told
+    )
+    console.result(text or "There are no dead letters.", {"dead_letters": told})
+    return 0
+
+
+def run_distributed(
+    flags: argparse.Namespace, settings: Settings, console: Console
+) -> int:
+    """Start a private broker and every process; stay until interrupted."""
+    supervisor: Any = import_module("services.supervisor")
+    log_to_standard_error()
+    supervisor.run(settings, console, demo=flags.demo or settings.demo)
+    return 0
+
+
+def _processes() -> Any:
+    return import_module("services.processes")

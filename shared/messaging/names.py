@@ -1,0 +1,25 @@
+"""How exchanges and queues are called; fixed, and without a business word."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ASK: Final = "ask"  # topic: <service>.<operation>; who may ask what is the broker's
+#                     business as well, by topic permissions
+REPLY: Final = "reply"  # topic: the name of the answer's queue
+HINTS: Final = "hints"  # topic: MOVED
+DEAD: Final = "dead"  # fanout, and the queue behind it
+MOVED: Final = "moved"
+DELIVERIES: Final = 5  # times a message may bring its reader down
+WAITING: Final = 10_000  # messages a service may have before it, then it is "busy"
+GRAVES: Final = 100_000  # dead letters kept, then burying fails and is alarmed
+
+
+def queue_of(service: str) -> str:
+    """Return the queue of questions to a service."""
+    return f"ask.{service}"
+
+
+def own_queue(kind: str, user: str, name: str) -> str:
+    """Return the name of a queue that one process keeps to itself."""
+    return f"{kind}.{user}.{name}"

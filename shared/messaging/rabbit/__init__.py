@@ -1,0 +1,1 @@
+"""The same promises over RabbitMQ, by kombu; the only folder that speaks AMQP."""
