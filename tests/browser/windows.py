@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / ".artifacts" / "screens"
@@ -85,9 +92,9 @@ class Window:
             self.press("Tab")
         raise AssertionError(f"no way to {wanted!r} by Tab; at {self.focused()!r}")
 
-    def wait(self, script: str) -> None:
-        """Wait until an expression about the page is true."""
-        self.page.wait_for_function(script)
+    def wait_for_error(self) -> None:
+        """Wait until the page says in its title that something is wrong."""
+        expect(self.page).to_have_title(re.compile("^Error:"), timeout=30_000)
 
     def wait_for_text(self, text: str) -> None:
         """Wait until the page says `text`."""
