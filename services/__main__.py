@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     init = add("init", verbs.init, "make an empty organisation and its administrator")
     init.add_argument("--admin", required=True, metavar="NAME", help='"Ms Ada Quill"')
     init.add_argument("--email", required=True, help="the administrator's address")
+    link = add("sign-in", verbs.sign_in, "make a one-time sign-in link for somebody")
+    link.add_argument("email", metavar="EMAIL")
     add("demo", verbs.demo, "do the whole main job on a fresh folder and check it")
     send = add("send", verbs.send, "send one letter to one contact")
     send.add_argument("--as", dest="sender", required=True, metavar="EMAIL")

@@ -111,6 +111,15 @@ def init(flags: argparse.Namespace, settings: Settings, console: Console) -> int
     return 0
 
 
+def sign_in(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
+    """Make a new one-time sign-in link for somebody who cannot get in."""
+    with _at_hand(settings) as core:
+        apis = core.apis("portal")
+        link = sign_in_link(apis, settings, _staff_by_email(apis, flags.email).staff_id)
+    console.result(f"Sign in once with: {link}", {"sign_in": link})
+    return 0
+
+
 def demo(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     """Do the main job over real HTTP and SMTP on a temporary folder; check it."""
     del flags

@@ -123,6 +123,12 @@ def test_an_empty_organisation_begins_with_its_administrator(tmp_path: Path) -> 
     )  # fmt: skip
     assert first.returncode == 0, first.stderr
     assert "/sign-in/link/" in json.loads(first.stdout)["sign_in"]
+    again = letterlock("sign-in", "ada@office.example", "--json", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "/sign-in/link/" in json.loads(again.stdout)["sign_in"]
+    assert again.stdout != first.stdout
+    nobody = letterlock("sign-in", "nobody@office.example", folder=tmp_path)
+    assert nobody.returncode == 1
     second = letterlock(
         "init", "--admin", "Ms Ada Quill", "--email", "ada@office.example",
         folder=tmp_path,
