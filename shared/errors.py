@@ -37,7 +37,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """The thing named does not exist, or you may not know that it does."""
+    """That does not exist, or it is not yours to see."""
 
     code = "not_found"
     http_status = 404
