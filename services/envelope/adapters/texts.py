@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
+from services.envelope.api import Organisation
 from services.envelope.model.words import in_words
 from services.envelope.ports import CodeNotice, EnvelopeMail
 
@@ -48,7 +49,7 @@ Please do not reply: nobody reads replies to this address.
 You may delete this message when you have read the letter.
 
 --
-{org.name}
+{_imprint(org)}
 Choose how we contact you: {mail.choices}
 Privacy: {org.privacy_url}
 """
@@ -85,6 +86,7 @@ and quote the reference.</p>
 <p style="{_SANS};margin:0;font-size:15px">Please do not reply: nobody reads replies
 to this address. You may delete this message when you have read the letter.</p>"""
     foot = f"""\
+{escape(_imprint(org)).replace(chr(10), "<br>")}<br>
 <a href="{escape(mail.choices)}" style="color:{_SOFT}">Choose how we contact you</a>
 &nbsp;&middot;&nbsp;
 <a href="{escape(org.privacy_url)}" style="color:{_SOFT}">Privacy</a>"""
@@ -127,6 +129,12 @@ anything. Questions: {escape(org.help_phone)}. Please do not reply: nobody reads
 replies to this address.</p>"""
     foot = f'<a href="{escape(org.privacy_url)}" style="color:{_SOFT}">Privacy</a>'
     return _page(org.name, body, foot)
+
+
+def _imprint(org: Organisation) -> str:
+    """Return who the organisation is, a line each; what is not known is left out."""
+    number = org.registered_number and f"Registered number {org.registered_number}"
+    return "\n".join(filter(None, (org.name, number, org.registered_office)))
 
 
 def _page(organisation: str, body: str, foot: str) -> str:
