@@ -33,7 +33,7 @@ from services.policy import STAFF as ROLES
 from services.portal.api import StaffCard
 from services.portal.commands import InviteStaff, ListStaff, MakeSignInLink
 from services.portal.errors import StaffUnknown
-from services.walk import Walk, free_port_base
+from services.walk import Walk, free_port_base, sealed_at_rest
 from shared.context import CallContext, service_context
 from shared.errors import Fault
 from shared.eventstore.port import PAGE
@@ -141,6 +141,8 @@ def demo(flags: argparse.Namespace, settings: Settings, console: Console) -> int
             ids = enter_demo(system, settings)
             link = sign_in_link(system.apis, settings, ids.staff["anna"])
             told = Walk(system, ids, link, console).go()
+        console.say("The data folder is searched for private words")
+        told.checks["store_sealed_at_rest"] = sealed_at_rest(settings.data)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     console.result(told.text(), asdict(told))

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from services.audit.api import TrailLine
@@ -92,7 +93,6 @@ class Walk:
             link = self._fetch_only(mail, envelope)
             self._open(link, envelope)
             self._disable(link, envelope)
-            self._scan_disk()
             return self._told(mail, envelope)
         finally:
             self._anna.close()
@@ -199,27 +199,6 @@ class Walk:
             and f"/messages/{envelope}" in page.address
         )
 
-    def _scan_disk(self) -> None:
-        self._say("The data folder is searched for private words")
-        words = (
-            TOM.given + " " + TOM.family,
-            TOM.email,
-            TOM.postcode,
-            SAID_IN_LETTER,
-            REQUESTS[0][2]["story"],
-        )
-        needles = [
-            word.encode(code) for word in words for code in ("utf-8", "utf-16-le")
-        ]
-        held = [
-            path.read_bytes()
-            for path in self._system.core.settings.data.rglob("*")
-            if path.is_file()
-        ]
-        self._checks["store_sealed_at_rest"] = not any(
-            needle in content for content in held for needle in needles
-        )
-
     def _told(self, mail: Mail, envelope: str) -> Walked:
         return Walked(
             contact=self._contact,
@@ -281,6 +260,24 @@ class Walk:
             return any(line.reason == reason for line in trail.lines)
 
         return _patiently(look)
+
+
+def sealed_at_rest(data: Path) -> bool:
+    """Say whether no private word of the walk lies plain below `data`.
+
+    To be asked once the system has stopped: to open a database as a plain file, in a
+    process that has it open in SQLite, would take that process's locks away.
+    """
+    words = (
+        TOM.given + " " + TOM.family,
+        TOM.email,
+        TOM.postcode,
+        SAID_IN_LETTER,
+        REQUESTS[0][2]["story"],
+    )
+    needles = [word.encode(code) for word in words for code in ("utf-8", "utf-16-le")]
+    held = [path.read_bytes() for path in data.rglob("*") if path.is_file()]
+    return not any(needle in content for content in held for needle in needles)
 
 
 def _patiently(look: Callable[[], bool]) -> bool:

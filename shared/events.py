@@ -72,7 +72,7 @@ class Recorded:
     event_id: UUID
     stream: str
     version: int  # from 0 in its stream; what a writer expects
-    position: int  # global, without holes; what a reader remembers
+    position: int  # global and rising; what a reader remembers
     meta: Meta
     digest: str  # SHA-256 of the stored body, 64 hex digits; the body is sealed
 

@@ -21,7 +21,11 @@ class WrongVersion(DomainError):
 
 
 class StoreUnavailable(Fault):
-    """The event store could not be read or written; nothing was written."""
+    """The event store could not be read or written.
+
+    On a disk nothing was written; a server may have written before it fell silent. A
+    repeat with the same ids settles it.
+    """
 
 
 class CorruptRecord(Fault):
@@ -49,7 +53,7 @@ class EventStore(Protocol):
 
         Raises:
             WrongVersion: the stream is not at `expected`. Nothing was written.
-            StoreUnavailable: the disk or the server failed. Nothing was written.
+            StoreUnavailable: the disk or the server failed; repeat with the same ids.
         """
         ...
 

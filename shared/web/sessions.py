@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -146,7 +146,10 @@ class Sessions:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(0o600)  # SQLite gives its other files the rights of this one
+        # Only if it is absent: closing a file that SQLite has open in this process
+        # drops its locks. SQLite gives its other files the rights of this one.
+        with suppress(FileExistsError):
+            self._path.touch(0o600, exist_ok=False)
         opened = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
         try:
             opened.execute("PRAGMA journal_mode = WAL")
