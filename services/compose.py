@@ -290,12 +290,16 @@ def _join(ground: Ground) -> Core:
 
 
 def portal_url(settings: Settings) -> str:
-    """Return the portal's base address."""
+    """Return the portal's base address, as set or as it listens."""
+    if settings.portal_base:
+        return settings.portal_base
     return f"{_scheme(settings)}://{settings.host}:{settings.portal_port}"
 
 
 def viewer_url(settings: Settings) -> str:
     """Return the viewer's base address: another host name, so cookies are apart."""
+    if settings.viewer_base:
+        return settings.viewer_base
     host = "localhost" if settings.host == "127.0.0.1" else settings.host
     return f"{_scheme(settings)}://{host}:{settings.viewer_port}"
 

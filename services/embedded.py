@@ -158,7 +158,7 @@ def portal_server(
         settings=WebSettings(
             site="portal",
             base_url=portal_url(settings),
-            tls=settings.certificate is not None,
+            tls=portal_url(settings).startswith("https:"),
         ),
         clock=clock,
         sessions=sessions,
@@ -179,7 +179,7 @@ def viewer_server(settings: Settings, clock: Clock, apis: Apis) -> WebServer:
         settings=WebSettings(
             site="viewer",
             base_url=viewer_url(settings),
-            tls=settings.certificate is not None,
+            tls=viewer_url(settings).startswith("https:"),
         ),
         clock=clock,
     )

@@ -26,6 +26,7 @@ from shared.readmodel import ReadModel, open_readmodel
 from shared.settings import Settings, SettingsError
 
 SERVICES: Final = ("crm", "letters", "envelope", "audit", "portal")
+PATIENCE: Final = 5.0  # s a call to the cluster may take, repeats included
 FRONTS: Final = frozenset({"portal", "viewer"})
 
 
@@ -66,10 +67,12 @@ def grounded(
 ) -> Iterator[Ground]:
     """Open the data folder on behalf of `services`; close its files at the end.
 
-    `hints` carry news of facts between processes; `over` may wrap the journal.
+    Facts are kept on the cluster if the settings name one, otherwise in the folder.
+    `hints` carry news of facts between processes; `over` may wrap the folder's.
 
     Raises:
-        SettingsError: the folder is not there, or not fit to start with.
+        SettingsError: the folder is not there, or not fit to start with; or the way to
+            the cluster is not.
     """
     folder = settings.folder
     keks = Keks(folder.keys)
@@ -81,9 +84,13 @@ def grounded(
     folder.create()
     tombstones = Tombstones(folder.tombstones, keks)
     with ExitStack() as stack:
-        file = SqliteJournal(folder.store, hints)
-        stack.callback(file.close)
-        journal = over(file) if over else file
+        if settings.store_uri is None:
+            file = SqliteJournal(folder.store, hints)
+            stack.callback(file.close)
+            journal = over(file) if over else file
+        else:
+            journal = _on_cluster(settings, settings.store_uri)
+            stack.callback(journal.close)
         footings: dict[str, Footing] = {}
         for service in services:
             keyring = Keyring(
@@ -105,6 +112,17 @@ def grounded(
             bare=CodedStore(journal, EventCodec("none")),
             footings=footings,
         )
+
+
+def _on_cluster(settings: Settings, uri: str) -> Journal:
+    # Loads gRPC, which no process without a cluster needs; `services.rpc` has its
+    # native modules in place here.
+    from shared.eventstore.kurrent import Cluster, KurrentJournal  # noqa: PLC0415
+
+    cluster = Cluster.from_uri(
+        uri, ca=settings.store_ca, credentials=settings.store_account
+    )
+    return KurrentJournal(cluster, patience=PATIENCE)
 
 
 def _rules(service: str) -> dict[str, Rule]:

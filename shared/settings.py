@@ -9,11 +9,13 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from shared import setting_values as values
+from shared.setting_values import HERE, LONGEST_LINK
 
 T = TypeVar("T")
 
-LONGEST_LINK: Final = timedelta(days=7)
-LONGEST_UNDO: Final = timedelta(minutes=5)
 _OTHERS: Final = 0o077  # any right of group or world
 _HIGHEST_PORT: Final = 65_535
 _MAILBOX_SMTP: Final = 25  # above the port base
@@ -21,7 +23,6 @@ _BROKER: Final = 30  # above the port base, for a private broker
 _HIGHEST_USED: Final = 32  # above the port base
 _YES_NO: Final = {"yes": True, "no": False}
 _WORLD: Final = 0o007
-_HERE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class SettingsError(Exception):
@@ -118,6 +119,11 @@ class Settings:
     broker_port: int = 8430
     broker_vhost: str = "letterlock"
     broker_ca: Path | None = None  # PEM; with it TLS, the broker's certificate checked
+    store_uri: str | None = None  # of KurrentDB; otherwise a database in the folder
+    store_ca: Path | None = None  # PEM that the store's nodes must descend from
+    store_account: Path | None = None  # one line, user:password
+    portal_base: str | None = None  # address as the public sees it, if it is another
+    viewer_base: str | None = None
 
     @property
     def folder(self) -> DataFolder:
@@ -151,28 +157,36 @@ class Settings:
 
         Raises:
             SettingsError: a value is malformed or out of bounds, a file is not there,
-                certificate and key do not come together, or the address is not
-                loopback and there is no certificate.
+                certificate and key do not come together, the address is not loopback
+                and there is no certificate, or settings deny each other.
         """
-        base = _read(env, "PORT_BASE", "8400", _port(_HIGHEST_PORT - _HIGHEST_USED))
+        base = _read(
+            env, "PORT_BASE", "8400", values.port(_HIGHEST_PORT - _HIGHEST_USED)
+        )
         mailbox, broker = str(base + _MAILBOX_SMTP), str(base + _BROKER)
         settings = cls(
-            data=_read(env, "DATA", "data", _folder),
+            data=_read(env, "DATA", "data", values.folder),
             port_base=base,
             host=_read(env, "HOST", "127.0.0.1", lambda text: str(ip_address(text))),
-            certificate=_read(env, "CERTIFICATE_FILE", "", _file),
-            private_key=_read(env, "PRIVATE_KEY_FILE", "", _file),
-            smtp_host=_read(env, "SMTP_HOST", "127.0.0.1", _name),
-            smtp_port=_read(env, "SMTP_PORT", mailbox, _port(_HIGHEST_PORT)),
-            undo_window=_read(env, "UNDO_SECONDS", "10", _undo),
-            link_life=_read(env, "LINK_DAYS", "7", _life),
+            certificate=_read(env, "CERTIFICATE_FILE", "", values.file),
+            private_key=_read(env, "PRIVATE_KEY_FILE", "", values.file),
+            smtp_host=_read(env, "SMTP_HOST", "127.0.0.1", values.name),
+            smtp_port=_read(env, "SMTP_PORT", mailbox, values.port(_HIGHEST_PORT)),
+            undo_window=_read(env, "UNDO_SECONDS", "10", values.undo),
+            link_life=_read(env, "LINK_DAYS", "7", values.life),
             demo=_read(env, "DEMO", "no", lambda text: _YES_NO[text]),
-            broker_host=_read(env, "BROKER_HOST", "127.0.0.1", _name),
-            broker_port=_read(env, "BROKER_PORT", broker, _port(_HIGHEST_PORT)),
-            broker_vhost=_read(env, "BROKER_VHOST", "letterlock", _name),
-            broker_ca=_read(env, "BROKER_CA_FILE", "", _file),
+            broker_host=_read(env, "BROKER_HOST", "127.0.0.1", values.name),
+            broker_port=_read(env, "BROKER_PORT", broker, values.port(_HIGHEST_PORT)),
+            broker_vhost=_read(env, "BROKER_VHOST", "letterlock", values.name),
+            broker_ca=_read(env, "BROKER_CA_FILE", "", values.file),
+            store_uri=_read(env, "STORE_URI", "", values.store_uri),
+            store_ca=_read(env, "STORE_CA_FILE", "", values.file),
+            store_account=_read(env, "STORE_ACCOUNT_FILE", "", values.file),
+            portal_base=_read(env, "PORTAL_URL", "", values.base_address),
+            viewer_base=_read(env, "VIEWER_URL", "", values.base_address),
         )
         _refuse_bare(settings)
+        _refuse_mixed(settings)
         return settings
 
     def env(self) -> dict[str, str]:
@@ -192,6 +206,11 @@ class Settings:
             "BROKER_PORT": self.broker_port,
             "BROKER_VHOST": self.broker_vhost,
             "BROKER_CA_FILE": self.broker_ca,
+            "STORE_URI": self.store_uri,
+            "STORE_CA_FILE": self.store_ca,
+            "STORE_ACCOUNT_FILE": self.store_account,
+            "PORTAL_URL": self.portal_base,
+            "VIEWER_URL": self.viewer_base,
         }
         return {f"LETTERLOCK_{n}": str(v) for n, v in named.items() if v is not None}
 
@@ -203,13 +222,26 @@ def _refuse_bare(settings: Settings) -> None:
     if settings.certificate is None and not ip_address(settings.host).is_loopback:
         message = "LETTERLOCK_HOST is not loopback: set a certificate and private key"
         raise SettingsError(message)
-    if settings.broker_ca is None and settings.broker_host not in _HERE:
+    if settings.broker_ca is None and settings.broker_host not in HERE:
         message = (
             "LETTERLOCK_BROKER_HOST is not loopback: set LETTERLOCK_BROKER_CA_FILE"
         )
         raise SettingsError(message)
     if settings.private_key and settings.private_key.stat().st_mode & _WORLD:
         message = "LETTERLOCK_PRIVATE_KEY_FILE names a file that anyone can read"
+        raise SettingsError(message)
+
+
+def _refuse_mixed(settings: Settings) -> None:
+    if settings.store_uri is None and (settings.store_ca or settings.store_account):
+        message = "LETTERLOCK_STORE_CA_FILE and _ACCOUNT_FILE need LETTERLOCK_STORE_URI"
+        raise SettingsError(message)
+    bases = [base for base in (settings.portal_base, settings.viewer_base) if base]
+    if len({urlsplit(base).hostname for base in bases}) < len(bases):
+        message = "LETTERLOCK_PORTAL_URL and _VIEWER_URL need host names of their own"
+        raise SettingsError(message)
+    if settings.certificate and any(base.startswith("http:") for base in bases):
+        message = "LETTERLOCK_PORTAL_URL and _VIEWER_URL: with a certificate, https"
         raise SettingsError(message)
 
 
@@ -221,48 +253,3 @@ def _read(
     except (ValueError, KeyError, OverflowError):
         message = f"LETTERLOCK_{name} is not a value that can be used"
         raise SettingsError(message) from None
-
-
-def _port(highest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        port = int(text)
-        if not 0 < port <= highest:
-            raise ValueError
-        return port
-
-    return parse
-
-
-def _undo(text: str) -> timedelta:
-    span = timedelta(seconds=int(text))
-    if not timedelta(0) <= span <= LONGEST_UNDO:
-        raise ValueError
-    return span
-
-
-def _life(text: str) -> timedelta:
-    span = timedelta(days=int(text))
-    if not timedelta(0) < span <= LONGEST_LINK:
-        raise ValueError
-    return span
-
-
-def _folder(text: str) -> Path:
-    if not text:
-        raise ValueError
-    return Path(text)
-
-
-def _file(text: str) -> Path | None:
-    if not text:
-        return None
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError
-    return path
-
-
-def _name(text: str) -> str:
-    if not text or not text.isprintable() or " " in text:
-        raise ValueError
-    return text

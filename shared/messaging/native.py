@@ -20,7 +20,27 @@ T = TypeVar("T")
 
 REPLACED: Final = ("threading", "queue", "socket", "ssl", "select", "selectors", "time")
 """What our code and its libraries must see unpatched."""
-ROOTS: Final = ("shared", "services", "kombu", "amqp", "sqlalchemy", "tenacity")
+ROOTS: Final = (
+    "shared",
+    "services",
+    "kombu",
+    "amqp",
+    "sqlalchemy",
+    "tenacity",
+    "grpc",
+    "kurrentdbclient",
+)
+LATE: Final = {
+    "grpc": (
+        "grpc._auth",
+        "grpc._channel",
+        "grpc._interceptor",
+        "grpc._plugin_wrapping",
+        "grpc._utilities",
+        "grpc.experimental",
+    )
+}
+"""What a library would import only at its first call, when it is too late."""
 GREEN: Final = frozenset({"shared.messaging.native", "shared.messaging.nameko_typed"})
 
 
@@ -53,11 +73,18 @@ class Native:
 
     @contextmanager
     def modules(self) -> Iterator[None]:
-        """Let everything imported inside see the unpatched modules."""
+        """Let everything imported inside see the unpatched modules.
+
+        At the end, what the libraries imported put off is imported as well.
+        """
         patched = {name: sys.modules[name] for name in REPLACED}
         sys.modules.update(self._originals)
         try:
             yield
+            for library, late in LATE.items():
+                if library in sys.modules:
+                    for name in late:
+                        import_module(name)
         finally:
             sys.modules.update(patched)
 
@@ -77,9 +104,13 @@ class Native:
         """Look at every module of ours and our libraries.
 
         Raises:
-            NotNative: one of them holds a patched module.
+            NotNative: one of them holds a patched module, or would import more later.
         """
         loaded = _loaded()
+        for library, late in LATE.items():
+            if library in sys.modules and (missing := set(late) - set(loaded)):
+                message = f"{min(missing)} would be imported too late"
+                raise NotNative(message)
         for name in loaded:
             held = vars(sys.modules[name])
             for replaced in REPLACED:

@@ -14,15 +14,6 @@ from shared.settings import Settings
 from tests.deploy.manifests import COMPONENT, OVERLAYS, ROOT, of_kind, pods
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
-# Settings that deployments need and the program does not read yet. Without them
-# services in folders of their own share no store, and sites refuse everybody.
-AWAITED = {
-    "LETTERLOCK_PORTAL_URL",
-    "LETTERLOCK_STORE_ACCOUNT_FILE",
-    "LETTERLOCK_STORE_CA_FILE",
-    "LETTERLOCK_STORE_URI",
-    "LETTERLOCK_VIEWER_URL",
-}
 KINDS = {"rpc", "follow", "work", "web"}
 
 
@@ -79,7 +70,7 @@ def test_every_process_is_started_by_a_verb_that_exists(overlay: str) -> None:
 def test_every_setting_of_the_cluster_is_one_that_the_program_reads(
     overlay: str,
 ) -> None:
-    assert told(overlay) <= known() | AWAITED
+    assert told(overlay) <= known()
 
 
 def test_every_setting_of_the_one_machine_is_one_that_the_program_reads() -> None:
@@ -89,7 +80,7 @@ def test_every_setting_of_the_one_machine_is_one_that_the_program_reads() -> Non
         for name in one.get("environment", {})
         if name.startswith("LETTERLOCK_")
     }
-    assert names <= known() | AWAITED
+    assert names <= known()
     assert place.FIRST in names
 
 

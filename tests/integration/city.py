@@ -54,13 +54,16 @@ class City:
 
 
 @contextmanager
-def a_city() -> Iterator[City]:
-    """Build the demo organisation over all processes; end them all afterwards."""
+def a_city(**more: str) -> Iterator[City]:
+    """Build the demo organisation over all processes; end them all afterwards.
+
+    `more` are settings, as variables of the environment.
+    """
     with ExitStack() as stack:
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="letterlock-"))
         )
-        settings = free_settings(folder)
+        settings = free_settings(folder, **more)
         prepare_demo(settings)
         mailbox = Mailbox(SystemClock())
         sink = MailSink(mailbox, settings.smtp_port)

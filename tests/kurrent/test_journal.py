@@ -49,6 +49,13 @@ def test_positions_rise_with_holes_and_every_one_is_a_place_to_resume(
     assert journal.read_all(0, 0) == []
 
 
+def test_the_fact_at_a_position_is_what_follows_one_less(
+    journal: KurrentJournal,
+) -> None:
+    for position in filled(journal, 9):
+        assert [r.position for r in journal.read_all(position - 1, 1)] == [position]
+
+
 def test_a_position_of_another_store_is_not_taken_for_one_of_ours(
     journal: KurrentJournal,
 ) -> None:

@@ -81,6 +81,23 @@ except NotNative as refused:
 """
 )
 
+LATE = (
+    START
+    + """
+native = Native(2)
+with native.modules():
+    import_module("shared.eventstore.kurrent")
+native.check()
+late = sys.modules["grpc._channel"]
+assert late.threading is native._originals["threading"]
+del sys.modules["grpc._channel"]
+try:
+    native.check()
+except NotNative as refused:
+    print("well", refused)
+"""
+)
+
 NOTHING = (
     START
     + """
@@ -98,9 +115,10 @@ except NotNative as refused:
         (RIGHT, "well"),
         (EARLY, "well shared.clock was imported before"),
         (BESIDE, "well shared.eventstore"),
+        (LATE, "well grpc._channel would be imported too late"),
         (NOTHING, "well there is no store"),
     ],
-    ids=["right", "early", "beside", "nothing"],
+    ids=["right", "early", "beside", "late", "nothing"],
 )
 def test_a_patched_process(tmp_path: Path, script: str, said: str) -> None:
     told = subprocess.run(

@@ -112,7 +112,7 @@ class KurrentJournal:
                 return
 
     def read_all(self, after: int, limit: int) -> Sequence[RawRecord]:
-        """As `EventStore.read_all`; `after` is 0 or a position read before.
+        """As `EventStore.read_all`; `after` is 0, a position read before, or one less.
 
         Raises:
             CorruptRecord: an event is not what was written, or `after` is no position

@@ -91,18 +91,22 @@ class Pages:
             self._known.note(known, records[0].version, ids)
 
     def all(self, after: int, limit: int) -> Sequence[RawRecord]:
-        """Return up to `limit` facts later than `after`: 0, or where a fact stands.
+        """Return up to `limit` facts later than `after`.
+
+        The server reads on only from where something stands. So `after` is 0, the
+        position of a fact, or one less: for who wants the fact at a position.
 
         Raises:
-            CorruptRecord: an event is not what was written, or none stands at `after`.
+            CorruptRecord: an event is not what was written, or none stands there.
             StoreUnavailable: no answer in time.
         """
         records: list[RawRecord] = []
+        start = after
 
         def more(streams: StreamsService, left: float) -> None:
             last = records[-1].position if records else after
-            with streams.read(  # from `last` on, itself included
-                commit_position=last or None,
+            with streams.read(  # from there on, itself included
+                commit_position=max(last, start) or None,
                 filter_exclude=OWN,
                 filter_by_stream_name=True,
                 limit=limit - len(records) + 1,
@@ -116,7 +120,11 @@ class Pages:
 
         try:
             if limit > 0:
-                self._line.call(more)
+                try:
+                    self._line.call(more)
+                except InvalidCommitPositionError:
+                    start = after + 1
+                    self._line.call(more)
         except InvalidCommitPositionError:
             message = f"position {after} is not one of this store"
             raise CorruptRecord(message) from None

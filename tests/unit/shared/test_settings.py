@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.compose import portal_url, viewer_url
 from shared.settings import DataFolder, Settings, SettingsError, refuse_exposed
 
 
@@ -81,6 +82,27 @@ def test_the_mailbox_moves_with_the_port_base() -> None:
         ("LINK_DAYS", "8"),
         ("LINK_DAYS", "99999999999999999999"),
         ("DEMO", "s3cret"),
+        ("STORE_URI", "s3cret"),
+        ("STORE_URI", "kurrentdb://me:s3cret@localhost:2113"),
+        ("STORE_URI", "kurrentdb://local host:2113/s3cret"),
+        ("STORE_CA_FILE", "/absent/s3cret"),
+        ("STORE_ACCOUNT_FILE", "/absent/s3cret"),
+        ("PORTAL_URL", "s3cret"),
+        ("PORTAL_URL", "http://s3cret.example.org"),
+        ("PORTAL_URL", "ftp://localhost/s3cret"),
+        ("PORTAL_URL", "https://"),
+        ("PORTAL_URL", "https://s3cret.example.org/"),
+        ("PORTAL_URL", "https://s3cret.example.org/staff"),
+        ("PORTAL_URL", "https://portal.example.org?s3cret"),
+        ("PORTAL_URL", "https://portal.example.org#s3cret"),
+        ("VIEWER_URL", "https://s3cret:word@letters.example.org"),
+        ("VIEWER_URL", "https://s3cret@letters.example.org"),
+        ("VIEWER_URL", "https://Letters.s3cret.org"),
+        ("VIEWER_URL", "https://letters.s3cret.org:443"),
+        ("VIEWER_URL", "http://localhost:80"),
+        ("VIEWER_URL", "https://letters.s3cret.org:"),
+        ("VIEWER_URL", "https://letters.s3cret.org:99999"),
+        ("VIEWER_URL", "https://[s3cret"),
     ],
 )
 def test_a_bad_value_is_named_and_not_shown(name: str, value: str) -> None:
@@ -99,6 +121,64 @@ def test_plain_http_is_for_loopback_alone(tmp_path: Path) -> None:
     certificate.touch()
     with pytest.raises(SettingsError, match="go together"):
         Settings.from_env({"LETTERLOCK_CERTIFICATE_FILE": str(certificate)})
+
+
+def test_where_the_store_and_the_public_are_can_be_set(tmp_path: Path) -> None:
+    ca, account = tmp_path / "ca.pem", tmp_path / "account"
+    ca.touch()
+    account.touch()
+    told = {
+        "LETTERLOCK_STORE_URI": "kurrentdb://a:2113,b:2113,c:2113?tls=true",
+        "LETTERLOCK_STORE_CA_FILE": str(ca),
+        "LETTERLOCK_STORE_ACCOUNT_FILE": str(account),
+        "LETTERLOCK_PORTAL_URL": "https://portal.example.org",
+        "LETTERLOCK_VIEWER_URL": "https://letters.example.org:8443",
+    }
+    settings = Settings.from_env(told)
+    assert settings == Settings(
+        store_uri="kurrentdb://a:2113,b:2113,c:2113?tls=true",
+        store_ca=ca,
+        store_account=account,
+        portal_base="https://portal.example.org",
+        viewer_base="https://letters.example.org:8443",
+    )
+    assert told.items() <= settings.env().items()
+    assert portal_url(settings) == "https://portal.example.org"
+    assert viewer_url(settings) == "https://letters.example.org:8443"
+
+
+def test_the_public_addresses_are_where_the_sites_listen_unless_set() -> None:
+    settings = Settings.from_env({})
+    assert portal_url(settings) == "http://127.0.0.1:8400"
+    assert viewer_url(settings) == "http://localhost:8401"
+    near = Settings.from_env({"LETTERLOCK_PORTAL_URL": "http://127.0.0.1:9000"})
+    assert portal_url(near) == "http://127.0.0.1:9000"
+
+
+def test_what_reaches_a_store_needs_a_store(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for name in ("STORE_CA_FILE", "STORE_ACCOUNT_FILE"):
+        with pytest.raises(SettingsError, match="need LETTERLOCK_STORE_URI"):
+            Settings.from_env({f"LETTERLOCK_{name}": str(file)})
+
+
+def test_portal_and_viewer_share_no_host_name(tmp_path: Path) -> None:
+    shared = {
+        "LETTERLOCK_PORTAL_URL": "https://example.org",
+        "LETTERLOCK_VIEWER_URL": "https://example.org:8443",
+    }
+    with pytest.raises(SettingsError, match="host names of their own"):
+        Settings.from_env(shared)
+    key = tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    plain = {
+        "LETTERLOCK_CERTIFICATE_FILE": str(key),
+        "LETTERLOCK_PRIVATE_KEY_FILE": str(key),
+        "LETTERLOCK_PORTAL_URL": "http://localhost:8400",
+    }
+    with pytest.raises(SettingsError, match="https"):
+        Settings.from_env(plain)
 
 
 def test_a_private_key_that_anyone_can_read_is_refused(tmp_path: Path) -> None:

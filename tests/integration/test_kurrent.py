@@ -1,0 +1,197 @@
+"""The main job over processes, a broker and a cluster's protocol instead of a file.
+
+The cluster is the stand-in of `tests/kurrent`, over TLS and with credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import stat
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from services.compose import opened
+from services.console import Console
+from services.crm.commands import CreateContact
+from services.dead_letters import listed
+from services.demo_data import PEOPLE, REQUESTS
+from services.embedded import Running
+from services.envelope.commands import SendLetter
+from services.envelope.events import EnvelopeSent, EnvelopeViewed
+from services.supervisor import await_ready
+from services.verbs import sign_in_link
+from services.walk import Walk
+from tests.integration.city import City, a_city, persistently, until
+from tests.integration.test_processes import (
+    WELCOME,
+    context,
+    is_back,
+    mail_to,
+    read_letter,
+)
+from tests.journeys.judge import all_facts, judge, judge_mails
+from tests.journeys.post import token_of
+from tests.kurrent.authority import Authority
+from tests.kurrent.server import StandIn
+
+pytestmark = pytest.mark.integration
+LOGIN = "letterlock:p@ss:w/rd%"
+HOLES = "a gap in the store"  # positions of a cluster are offsets in its log
+SOON = 0.2  # s; about what a send takes
+FULL = os.environ.get("LETTERLOCK_SOAK") == "full"
+SENDS = 200 if FULL else 4
+
+
+@dataclass
+class Town:
+    """The processes, and the store they share."""
+
+    city: City
+    store: StandIn
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("store")
+    authority = Authority()
+    root, account = folder / "ca.pem", folder / "account"
+    root.write_bytes(authority.root)
+    account.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+    account.write_text(f"{LOGIN}\n")
+    with ExitStack() as stack:
+        store = StandIn(certificate=authority.certificate(), login=LOGIN)
+        stack.callback(store.stop)
+        city = stack.enter_context(
+            a_city(
+                LETTERLOCK_STORE_URI=f"kurrentdb://localhost:{store.port}?tls=true",
+                LETTERLOCK_STORE_CA_FILE=str(root),
+                LETTERLOCK_STORE_ACCOUNT_FILE=str(account),
+            )
+        )
+        yield Town(city, store)
+
+
+def test_the_main_job_passes_unchanged(town: Town) -> None:
+    city = town.city
+    link = sign_in_link(city.apis, city.settings, city.ids.staff["anna"])
+    system: Running = city  # type: ignore[assignment]  # all that a walk asks of it
+    walk = Walk(system, city.ids, link, Console(json=False, quiet=True))
+    try:
+        told = walk.go()
+    except Exception as error:
+        add_logs(city, error)
+        raise
+    assert told.checks
+    assert {name for name, held in told.checks.items() if not held} == set()
+    assert listed(city.settings) == []
+
+
+def test_an_rpc_process_may_be_killed_during_sends_and_views(town: Town) -> None:
+    city = town.city
+    victims = ("rpc envelope", "rpc crm", "rpc letters")
+    chance = random.Random(1947)  # noqa: S311  # a seeded schedule
+    sent: dict[str, str] = {}
+    for number in range(SENDS):
+        person = CreateContact(
+            title="Mr",
+            given="Tom",
+            family="Testperson",
+            email=f"tom.{number}@people.example",
+        )
+        entered = context("staff", "sender", f"{number:032x}")
+        contact = persistently(partial(city.apis.crm.create, person, entered))
+        letter = SendLetter(
+            contact_id=contact.ref, page=WELCOME, sender_name="Ms Anna Ferris"
+        )
+        pressed = context("staff", "sender", f"{number:032x}")
+        send = partial(city.apis.envelope.send, letter, pressed)
+        with ExitStack() as stack:
+            if number < len(victims) or number % 5 == 0:
+                name = victims[number % len(victims)]
+                stack.enter_context(killed(city, name, chance))
+            done = persistently(send)
+            assert persistently(send) == done
+        sent[done.envelope_id] = person.email
+    for envelope, address in sent.items():
+        mail = until(partial(mail_to, city, address), f"mail of {envelope}")
+        with ExitStack() as stack:
+            if envelope in list(sent)[:: SENDS // 2]:
+                stack.enter_context(killed(city, "rpc envelope", chance))
+            assert "Dear Mr Tom Testperson" in read_letter(city, token_of(mail))
+    await_ready(city.settings, city.supervisor)
+    check_what_stands(city, set(sent))
+
+
+def test_the_cluster_alone_holds_the_facts_and_tells_nothing(town: Town) -> None:
+    data = town.city.settings.data
+    assert not (data / "store.db").exists()
+    entries = town.store.log.later(-1)
+    ours = [entry for entry in entries if not entry.stream.startswith("$")]
+    assert len(ours) > 100
+    tom = PEOPLE["tom"]
+    story = REQUESTS[0][2]["story"]
+    for private in (tom.email, tom.postcode, story, "Testperson", "people.example"):
+        for entry in entries:
+            told = (entry.stream.encode(), entry.data, entry.metadata)
+            assert not any(private.encode() in text for text in told)
+
+
+def test_no_log_tells_a_name_or_the_account(town: Town) -> None:
+    logs = list(town.city.settings.folder.run.glob("*.log"))
+    told = "".join(path.read_text(errors="replace") for path in logs)
+    assert "rpc-crm.log" in {path.name for path in logs}
+    for private in ("Testperson", "people.example", "Traceback", "p@ss:w"):
+        assert private not in told
+
+
+@contextmanager
+def killed(city: City, name: str, chance: random.Random) -> Iterator[None]:
+    """Kill a process soon after the beginning; at the end it has been started again."""
+    child = city.supervisor.children[name]
+    victim = child.process.pid
+    strike = partial(os.kill, victim, signal.SIGKILL)
+    timer = threading.Timer(chance.uniform(0.0, SOON), strike)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+    until(partial(is_back, child, victim), f"{name} again")
+
+
+def add_logs(city: City, error: Exception) -> None:
+    for log in Path(city.settings.folder.run).glob("*.log"):
+        error.add_note(f"{log.name}: {log.read_text()[-2000:]}")
+
+
+def check_what_stands(city: City, envelopes: set[str]) -> None:
+    """Nothing lost, nothing doubled but the labelled exception (I1-I6)."""
+    with opened(city.settings) as core:
+        facts = all_facts(core.store)
+        head = facts[-1].position
+        for part in core.followed:
+            names = [projection.name for projection in part.projections]
+            shown = partial(part.readmodel.await_position, head, *names, timeout=0.1)
+            until(shown, f"what {part.service} shows")
+    positions = [record.position for record in facts]
+    assert positions == sorted(set(positions))
+    assert positions[-1] > len(positions), "there are holes to be read over"
+    assert [wrong for wrong in judge(facts) if not wrong.endswith(HOLES)] == []
+    assert judge_mails(facts, city.mailbox.mails()) == []
+    counted = Counter(
+        (type(record.event).__name__, record.event.envelope_id)
+        for record in facts
+        if isinstance(record.event, EnvelopeSent | EnvelopeViewed)
+        and record.event.envelope_id in envelopes
+    )
+    assert set(counted.values()) == {1}
+    assert len(counted) == 2 * len(envelopes)
