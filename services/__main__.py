@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from services import verbs, verbs_distributed
+from services import verbs, verbs_data, verbs_distributed
 from services.console import Console
 from shared.errors import DomainError, Fault
 from shared.settings import Settings, SettingsError
@@ -60,45 +60,66 @@ def _environment(flags: argparse.Namespace) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--data", type=Path, help="data folder (./data)")
-    common.add_argument("--port-base", type=int, help="first port (8400)")
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument("--yes", action="store_true", help="do not ask")
-    common.add_argument("--quiet", action="store_true", help="print results only")
     parser = argparse.ArgumentParser(
+        parents=[_common()],
         prog="letterlock",
         description="Envelopes instead of private e-mail. The evidence is kept.",
     )
     verb = parser.add_subparsers(required=True, metavar="VERB")
 
     def add(name: str, function: verbs.Verb, about: str) -> argparse.ArgumentParser:
+        # a flag before the verb stays unless it is given after it as well
+        common = _common(argument_default=argparse.SUPPRESS)
         one = verb.add_parser(name, parents=[common], help=about, description=about)
         one.set_defaults(verb=function)
         return one
 
     run = add("run", verbs.run, "start everything on this machine")
     run.add_argument("--demo", action="store_true", help="with the demo organisation")
-    init = add("init", verbs.init, "make an empty organisation and its administrator")
+    init = add(
+        "init", verbs_data.init, "make an empty organisation and its administrator"
+    )
     init.add_argument("--admin", required=True, metavar="NAME", help='"Ms Ada Quill"')
     init.add_argument("--email", required=True, help="the administrator's address")
-    link = add("sign-in", verbs.sign_in, "make a one-time sign-in link for somebody")
+    link = add(
+        "sign-in", verbs_data.sign_in, "make a one-time sign-in link for somebody"
+    )
     link.add_argument("email", metavar="EMAIL")
     add("demo", verbs.demo, "do the whole main job on a fresh folder and check it")
-    send = add("send", verbs.send, "send one letter to one contact")
+    send = add("send", verbs_data.send, "send one letter to one contact")
     send.add_argument("--as", dest="sender", required=True, metavar="EMAIL")
     send.add_argument("--contact", required=True, metavar="ID")
     send.add_argument("--page", required=True, metavar="NUMBER")
     send.add_argument("--record", metavar="KEY")
-    timeline = add("timeline", verbs.timeline, "print what happened to one envelope")
+    timeline = add(
+        "timeline", verbs_data.timeline, "print what happened to one envelope"
+    )
     timeline.add_argument("envelope", metavar="ENVELOPE")
-    events = add("events", verbs.events, "print the facts in the store, not their text")
+    events = add(
+        "events", verbs_data.events, "print the facts in the store, not their text"
+    )
     events.add_argument("--after", type=int, default=0, metavar="POSITION")
     events.add_argument("--limit", type=int, default=100)
-    rebuild = add("rebuild", verbs.rebuild, "make lists and searches anew from facts")
+    rebuild = add(
+        "rebuild", verbs_data.rebuild, "make lists and searches anew from facts"
+    )
     rebuild.add_argument("names", nargs="*", metavar="PROJECTION")
     _add_distributed(add)
     return parser
+
+
+def _common(argument_default: str | None = None) -> argparse.ArgumentParser:
+    """Return the flags of every verb, which may stand before or after it."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argument_default)
+    common.add_argument("--data", type=Path, help="data folder (./data)")
+    common.add_argument("--port-base", type=int, help="first port (8400)")
+    for name, about in (
+        ("--json", "print one JSON object"),
+        ("--yes", "do not ask"),
+        ("--quiet", "print results only"),
+    ):
+        common.add_argument(name, action="store_true", help=about)
+    return common
 
 
 def _add_distributed(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from services.letters.commands import Merge
@@ -63,7 +64,7 @@ def refuse_unfinished(revision: Revision, fields: Fields | None) -> None:
     Raises:
         LetterInvalid: names every fault.
     """
-    html = to_html(revision.body)
+    html = _html_of(revision.body)
     used = names_in(html)
     known = set(PERSONAL)
     if fields is not None:
@@ -90,7 +91,7 @@ def refuse_unfinished(revision: Revision, fields: Fields | None) -> None:
 def needs_record(revision: Revision) -> bool:
     """Say whether the revision can be sent with a record only."""
     return revision.page_type == FORM or any(
-        name.startswith(REQUEST) for name in names_in(to_html(revision.body))
+        name.startswith(REQUEST) for name in names_in(_html_of(revision.body))
     )
 
 
@@ -124,7 +125,7 @@ def merged(revision: Revision, shown_with: Shown) -> Merged:
     record = shown_with.record
     if record is not None:
         refuse_stranger(record, shown_with.contact_id)
-    body = to_html(revision.body)
+    body = _html_of(revision.body)
     used = names_in(body)
     values = _values(shown_with)
     if revision.page_type == FORM and SALUTATION not in used:
@@ -163,6 +164,11 @@ def refuse_gaps(gaps: tuple[str, ...]) -> None:
         names = ", ".join(gaps)
         message = f"The letter needs a detail that is not on file: {names}."
         raise DataMissing(message)
+
+
+@lru_cache(maxsize=64)  # a sending looks at its page's text six times
+def _html_of(body: str) -> str:
+    return to_html(body)
 
 
 def _values(shown_with: Shown) -> dict[str, str]:

@@ -33,3 +33,13 @@ def test_without_data_every_verb_says_how_to_begin(
     told = capsys.readouterr().err
     assert "letterlock init" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_common_flag_may_stand_before_or_after_the_verb(
+    before: bool, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags, words = ["--json", "--data", f"{tmp_path}/none"], ["events", "--limit", "5"]
+    assert main([*flags, *words] if before else [*words, *flags]) == 2
+    told = json.loads(capsys.readouterr().err)
+    assert f"{tmp_path}/none" in told["error"]
