@@ -229,6 +229,7 @@ def _envelope(
         clock=ground.clock,
         keyring=on.keyring,
         readmodel=on.readmodel,
+        counts=ground.counts("envelope"),
         blobs=FileBlobs(settings.folder.blobs),
         crm=crm,
         letters=letters,

@@ -48,6 +48,13 @@ class Ground:
     failpoints: Failpoints
     bare: EventStore  # without keys
     footings: Mapping[str, Footing]
+    stack: ExitStack  # of what is closed at the end
+
+    def counts(self, service: str) -> ReadModel:
+        """Open the counts of a service: apart from its lists, whose writer is busy."""
+        counts = ReadModel(open_readmodel(self.settings.folder.counts(service)))
+        self.stack.callback(counts.close)
+        return counts
 
     def gate(self, service: str) -> Gate:
         """Return the gate around the operations of a service."""
@@ -111,6 +118,7 @@ def grounded(
             failpoints=failpoints or Nowhere(),
             bare=CodedStore(journal, EventCodec("none")),
             footings=footings,
+            stack=stack,
         )
 
 

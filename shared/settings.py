@@ -83,6 +83,10 @@ class DataFolder:
         """Return the database of a service's read models."""
         return self.path / "read" / f"{service}.db"
 
+    def counts(self, service: str) -> Path:
+        """Return the database of a service's counts of the hour, never rebuilt."""
+        return self.path / "read" / f"{service}-counts.db"
+
     def key_db(self, service: str) -> Path:
         """Return the database of a service's data keys."""
         return self.keys / f"{service}.db"

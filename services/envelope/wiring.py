@@ -63,6 +63,7 @@ def build_envelope(
     clock: Clock,
     keyring: Keyring,
     readmodel: ReadModel,
+    counts: ReadModel,
     blobs: Blobs,
     crm: CrmApi,
     letters: LettersApi,
@@ -77,10 +78,11 @@ def build_envelope(
 ) -> EnvelopeParts:
     """Join handlers, read models, postman and timers; opens nothing.
 
-    `store` is coded with `keyring`; `viewer_url` is the viewer's address, such as
-    https://letters.example.org; a sending can be undone for `undo_window`; an envelope
-    lives `link_life`, at most 7 days, unless asked otherwise; `lock` is a file that
-    makes this postman the only one, see `Postman`.
+    `store` is coded with `keyring`; `counts` is a database of its own, so that whoever
+    claims a sending never waits for the lists to be written; `viewer_url` is the
+    viewer's address, such as https://letters.example.org; a sending can be undone for
+    `undo_window`; an envelope lives `link_life`, at most 7 days, unless asked
+    otherwise; `lock` is a file that makes this postman the only one, see `Postman`.
     """
     lists = MessageLists(readmodel, keyring, clock)
     tools = Tools(
@@ -94,7 +96,7 @@ def build_envelope(
         renditions=Renditions(keyring, blobs),
         lookup=LinkTable(readmodel),
         lists=lists,
-        counters=CounterTables(readmodel),
+        counters=CounterTables(counts),
         crm=crm,
         letters=letters,
         audit=audit,

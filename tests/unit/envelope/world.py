@@ -319,6 +319,7 @@ class World:
         )
         self.store = CodedStore(self.journal, EventCodec("envelope", self.keyring))
         self.readmodel = ReadModel(open_readmodel(folder / "read.db"))
+        self.counts = ReadModel(open_readmodel(folder / "counts.db"))
         self.blobs = MemoryBlobs()
         self.bare = CodedStore(self.journal, EventCodec("crm"))
         self.crm = FakeCrm(self.bare, self.clock)
@@ -338,6 +339,7 @@ class World:
             clock=self.clock,
             keyring=self.keyring,
             readmodel=self.readmodel,
+            counts=self.counts,
             blobs=self.blobs,
             crm=self.crm,  # type: ignore[arg-type]  # only what envelope calls
             letters=self.letters,  # type: ignore[arg-type]  # only what envelope calls
