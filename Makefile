@@ -7,7 +7,7 @@ STATIC := shared/web/static/.stamp
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser servers run-distributed kube image k8s-check
+.PHONY: help setup run test quick lint types unit tests bench soak screens golden lock docs clean browser servers run-distributed kube image k8s-check rehearsal databases namespaces
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,14 +36,23 @@ kube:
 	@command -v kubectl >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq kubernetes-client >/dev/null; } \
 	|| { echo "manifests are rendered by kubectl: install Debian's package kubernetes-client"; exit 1; }
 
+namespaces:
+	@[ "$$(id -u)" != 0 ] || command -v ip >/dev/null || { apt-get update -qq && apt-get install -y -qq iproute2 >/dev/null; }
+
 servers:
 	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq rabbitmq-server >/dev/null; } \
 	|| { echo "tests start a RabbitMQ of their own: install Debian's package rabbitmq-server"; exit 1; }
 
+databases:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	&& mkdir -p /etc/postgresql-common && { [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf; } \
+	&& apt-get install -y -qq -o Dpkg::Options::=--force-confold postgresql >/dev/null; } \
+	|| { echo "tests start a PostgreSQL of their own: install Debian's package postgresql"; exit 1; }
+
 run-distributed: setup servers ## The same in processes of their own, with a private RabbitMQ
 	.venv/bin/letterlock run-distributed --demo
 
-test: setup browser servers kube ## Check everything: format, lint, types, imports, all tests (what CI runs)
+test: setup browser servers databases kube namespaces ## Check everything: format, lint, types, imports, all tests (what CI runs)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -52,12 +61,12 @@ test: setup browser servers kube ## Check everything: format, lint, types, impor
 
 quick: setup ## Lint and the unit tests that wait for nothing, in seconds
 	.venv/bin/ruff check .
-	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" -k "not lags and not updating and not just_written" --ignore-glob '*/test_web_*' --ignore-glob '*/test_follow*' --ignore-glob '*_processes.py' --ignore tests/unit/shared/web --ignore tests/contract/test_eventstore_kurrent.py tests/unit tests/contract
+	LETTERLOCK_EXAMPLES=quick .venv/bin/pytest --quiet --numprocesses 2 -m "not integration" -k "not lags and not updating and not just_written" --ignore-glob '*/test_web_*' --ignore-glob '*/test_follow*' --ignore-glob '*_processes.py' --ignore tests/unit/shared/web --ignore tests/contract/test_eventstore_kurrent.py --ignore tests/contract/test_eventstore_postgres.py tests/unit tests/contract
 
-soak: setup browser servers ## The same races, faults and fuzz at their full numbers
+soak: setup browser servers databases kube namespaces ## The same races, faults and fuzz at their full numbers
 	LETTERLOCK_SOAK=full LETTERLOCK_EXAMPLES=full .venv/bin/pytest --numprocesses 1 -m integration tests
 
-bench: setup ## Measure against peers in the same run and print ratios
+bench: setup servers databases ## Measure against peers in the same run and print ratios
 	$(PY) -m pip install --quiet --require-hashes -r requirements-bench.in
 	$(PY) -m tests.benchmarks
 
@@ -69,7 +78,10 @@ image: ## Build the container image (Docker with buildx; nothing else here needs
 	  --output type=docker,rewrite-timestamp=true --tag letterlock:$$(git rev-parse --short=12 HEAD) .
 
 k8s-check: setup kube ## Render and check the manifests, compose.yaml and the image's recipe
-	.venv/bin/pytest --quiet tests/deploy
+	.venv/bin/pytest --quiet -m "not integration" tests/deploy
+
+rehearsal: setup kube servers namespaces ## Start all that deploy/ describes, here, without Docker or a cluster (as root)
+	LETTERLOCK_SOAK=full .venv/bin/pytest --quiet tests/deploy/test_rehearsal.py
 
 golden: setup ## Write the missing samples of stored events
 	$(PY) -m tests.golden.make

@@ -48,7 +48,11 @@ LIFE: Final = timedelta(days=397)
 CA_LIFE: Final = timedelta(days=3650)
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "broker": ("broker",),
-    "store": ("store", "*.store", "store-0", "store-1", "store-2"),
+    # Each node by name: gRPC believes no wildcard of a single label such as `*.store`.
+    "store": (
+        "store",
+        *(f"store-{number}{zone}" for number in range(3) for zone in ("", ".store")),
+    ),
     "mailbox": ("mailbox",),
     "portal-web": ("portal", "portal.localhost"),
     "viewer-web": ("viewer", "letters.localhost"),

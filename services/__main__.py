@@ -139,6 +139,9 @@ def _add_distributed(add: Callable[..., argparse.ArgumentParser]) -> None:
     about = "list messages nobody could act upon, or put them back"
     dead = add("dead-letters", verbs_distributed.dead_letters, about)
     dead.add_argument("act", choices=["list", "replay"])
+    about = "print the SQL by which a database's owner makes an empty store"
+    layout = add("store-layout", verbs_distributed.store_layout, about)
+    layout.add_argument("--account", default="letterlock", metavar="NAME")
     about = "start a private broker and every process on this machine"
     apart = add("run-distributed", verbs_distributed.run_distributed, about)
     apart.add_argument("--demo", action="store_true", help="with the demo organisation")

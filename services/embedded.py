@@ -159,6 +159,7 @@ def portal_server(
             site="portal",
             base_url=portal_url(settings),
             tls=portal_url(settings).startswith("https:"),
+            trusted_proxies=settings.trusted_proxies,
         ),
         clock=clock,
         sessions=sessions,
@@ -169,17 +170,19 @@ def portal_server(
         settings.portal_port,
         certificate=settings.certificate,
         key=settings.private_key,
+        trusted=settings.trusted_proxies,
     )
 
 
 def viewer_server(settings: Settings, clock: Clock, apis: Apis) -> WebServer:
     """Return the server of the recipients' pages; it does not listen yet."""
     app = build_viewer_app(
-        ViewerApis(envelope=apis.envelope, audit=apis.audit),
+        ViewerApis(envelope=apis.envelope),
         settings=WebSettings(
             site="viewer",
             base_url=viewer_url(settings),
             tls=viewer_url(settings).startswith("https:"),
+            trusted_proxies=settings.trusted_proxies,
         ),
         clock=clock,
     )
@@ -189,6 +192,7 @@ def viewer_server(settings: Settings, clock: Clock, apis: Apis) -> WebServer:
         settings.viewer_port,
         certificate=settings.certificate,
         key=settings.private_key,
+        trusted=settings.trusted_proxies,
     )
 
 

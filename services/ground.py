@@ -26,7 +26,7 @@ from shared.readmodel import ReadModel, open_readmodel
 from shared.settings import Settings, SettingsError
 
 SERVICES: Final = ("crm", "letters", "envelope", "audit", "portal")
-PATIENCE: Final = 5.0  # s a call to the cluster may take, repeats included
+PATIENCE: Final = 5.0  # s a call to the servers may take, repeats included
 FRONTS: Final = frozenset({"portal", "viewer"})
 
 
@@ -74,12 +74,12 @@ def grounded(
 ) -> Iterator[Ground]:
     """Open the data folder on behalf of `services`; close its files at the end.
 
-    Facts are kept on the cluster if the settings name one, otherwise in the folder.
+    Facts are kept on servers if the settings name some, otherwise in the folder.
     `hints` carry news of facts between processes; `over` may wrap the folder's.
 
     Raises:
         SettingsError: the folder is not there, or not fit to start with; or the way to
-            the cluster is not.
+            the servers is not.
     """
     folder = settings.folder
     keks = Keks(folder.keys)
@@ -96,7 +96,7 @@ def grounded(
             stack.callback(file.close)
             journal = over(file) if over else file
         else:
-            journal = _on_cluster(settings, settings.store_uri)
+            journal = _on_servers(settings, settings.store_uri)
             stack.callback(journal.close)
         footings: dict[str, Footing] = {}
         for service in services:
@@ -122,9 +122,16 @@ def grounded(
         )
 
 
-def _on_cluster(settings: Settings, uri: str) -> Journal:
-    # Loads gRPC, which no process without a cluster needs; `services.rpc` has its
-    # native modules in place here.
+def _on_servers(settings: Settings, uri: str) -> Journal:
+    # Loads a library that no process without these servers needs; `services.rpc` has
+    # its native modules in place here.
+    if uri.partition("://")[0] in {"postgresql", "postgres"}:
+        from shared.eventstore.postgres import Address, PostgresJournal  # noqa: PLC0415
+
+        address = Address.from_uri(
+            uri, ca=settings.store_ca, credentials=settings.store_account
+        )
+        return PostgresJournal(address, patience=PATIENCE)
     from shared.eventstore.kurrent import Cluster, KurrentJournal  # noqa: PLC0415
 
     cluster = Cluster.from_uri(

@@ -87,7 +87,7 @@ POLICY = {
     ("audit", "seal_identity"): ("command", ("envelope",), ("sender",)),
     ("audit", "timeline"): (
         "query",
-        ("portal", "viewer"),
+        ("portal", "envelope"),  # recipients' pages ask by ticket: envelope.held
         ("sender", "executive", "compliance", "recipient"),
     ),
     ("audit", "trail"): ("query", ("portal",), ("compliance",)),

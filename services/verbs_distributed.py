@@ -25,7 +25,9 @@ def rpc(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     variables = settings.env()
     if flags.failpoint:
         variables["LETTERLOCK_FAILPOINT"] = flags.failpoint
-    words = [sys.executable, "-m", "services.rpc", flags.name, json.dumps(variables)]
+    alone = ["-IB"] if sys.flags.isolated else []  # as it was itself started
+    program = [sys.executable, *alone, "-m", "services.rpc"]
+    words = [*program, flags.name, json.dumps(variables)]
     os.execv(sys.executable, words)  # noqa: S606  # nosec B606  # our own words
 
 
@@ -78,6 +80,18 @@ def broker_setup(
         f"{made} keys and passwords made; definitions: {path}",
         {"made": made, "definitions": path},
     )
+    return 0
+
+
+def store_layout(
+    flags: argparse.Namespace, settings: Settings, console: Console
+) -> int:
+    """Print the SQL of an empty store on PostgreSQL, for its owner to run."""
+    del settings
+    from shared.eventstore.postgres import layout  # noqa: PLC0415  # loads libpq
+
+    text = layout(flags.account)
+    console.result(text, {"sql": text})
     return 0
 
 

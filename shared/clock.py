@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 from shared.events import Recorded
+from shared.instants import EPOCH, from_micros, micros
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = [
+    "EPOCH",
+    "Clock",
+    "ManualClock",
+    "SystemClock",
+    "from_micros",
+    "micros",
+    "not_before",
+]
 
 
 class Clock(Protocol):
@@ -47,13 +56,3 @@ def not_before(clock: Clock, history: Sequence[Recorded]) -> datetime:
     """Return now, but never earlier than the last fact of `history` (I9)."""
     now = clock.now()
     return max(now, history[-1].recorded_at) if history else now
-
-
-def micros(at: datetime) -> int:
-    """Return `at` as int64 microseconds since 1970 UTC, the form on disk and wire."""
-    return (at - EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(value: int) -> datetime:
-    """Return the aware instant of `value` microseconds since 1970 UTC."""
-    return EPOCH + timedelta(microseconds=value)

@@ -7,18 +7,25 @@ fields of every other service as opaque `Sealed` values.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
-from typing import Any, Final, Protocol, get_args, get_type_hints
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from shared.clock import from_micros, micros
 from shared.errors import Fault
 from shared.events import CATALOGUE, UPCASTERS, Event, Meta, NewEvent, Recorded, Sealed
 from shared.eventstore.port import CorruptRecord, RawEvent, RawRecord
+from shared.instants import micros
+from shared.reviving import Form, form_of, times_of
+
+_UNFIT: Final = (
+    msgspec.MsgspecError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+_meta: Final = msgspec.json.Decoder(Meta).decode
 
 HOUSE: Final = "house"
 """Owner of the key for confidential fields that belong to no contact."""
@@ -95,9 +102,7 @@ class EventCodec:
             type_name=cls.type_name,
             schema=cls.version,
             body=msgspec.json.encode(fields),
-            meta=msgspec.json.encode(
-                {k: v for k, v in _plain(new.meta).items() if v is not None}
-            ),
+            meta=msgspec.json.encode(new.meta),
         )
 
     def decode(self, raw: RawRecord) -> Recorded:
@@ -107,19 +112,21 @@ class EventCodec:
             UnknownFact: no such type, or a schema newer than this program's.
             CorruptRecord: the bytes do not form the fact they should.
         """
-        cls = CATALOGUE.get(raw.type_name)
+        cls: Any = CATALOGUE.get(raw.type_name)  # mypy doubts that it is hashable
         if cls is None or raw.schema > cls.version:
             message = f"position {raw.position}: {raw.type_name} v{raw.schema}"
             raise UnknownFact(message)
         try:
-            meta = _revive(Meta, msgspec.json.decode(raw.meta))
-            fields = msgspec.json.decode(raw.body)
-            for version in range(raw.schema, cls.version):
-                fields = UPCASTERS[raw.type_name, version](fields)
-            if self._sealer is not None and raw.stream.startswith(self._own):
-                self._open(cls, raw, meta.contact, fields)
-            event = _revive(cls, fields)
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            meta, form = _meta(raw.meta), form_of(cls)
+            if raw.schema != cls.version:
+                fields = form.converted(_upcast(cls, raw))
+                event = form.event(self._opened(form, raw, meta.contact, fields))
+            elif form.private:
+                fields = form.fields(raw.body)
+                event = form.event(self._opened(form, raw, meta.contact, fields))
+            else:
+                event = form.fact(raw.body)
+        except _UNFIT as error:
             message = f"position {raw.position} in {raw.stream}: {type(error).__name__}"
             raise CorruptRecord(message) from error
         return Recorded(
@@ -129,20 +136,24 @@ class EventCodec:
             version=raw.version,
             position=raw.position,
             meta=meta,
-            digest=hashlib.sha256(raw.body).hexdigest(),
+            body=raw.body,
         )
 
-    def _open(
+    def _opened(
         self,
-        cls: type[Event],
+        form: Form,
         raw: RawRecord,
         contact: str | None,
-        fields: dict[str, Any],
-    ) -> None:
-        for name in (*cls.personal, *cls.confidential):
-            value = fields.get(name)
-            if isinstance(value, dict):
-                plain = self._require_sealer(cls, name).unseal(
+        fields: msgspec.Struct,
+    ) -> msgspec.Struct:
+        """Return `fields` with whatever this service may read opened."""
+        if self._sealer is None or not raw.stream.startswith(self._own):
+            return fields
+        cls = form.cls
+        for name in form.private:
+            value = getattr(fields, name)
+            if isinstance(value, Sealed):
+                plain = self._sealer.unseal(
                     _owner(cls, name, contact),
                     Place(
                         stream=raw.stream,
@@ -150,10 +161,11 @@ class EventCodec:
                         type_name=cls.type_name,
                         field=name,
                     ),
-                    msgspec.convert(value, Sealed),
+                    value,
                 )
                 if plain is not None:
-                    fields[name] = plain.decode()
+                    setattr(fields, name, plain.decode())
+        return fields
 
     def _require_sealer(self, cls: type[Event], name: str) -> Sealer:
         if self._sealer is None:
@@ -176,31 +188,17 @@ def _names(cls: Any) -> dict[str, None]:
     return dict.fromkeys(f.name for f in dataclasses.fields(cls))  # an ordered set
 
 
-@cache
-def _times(cls: Any) -> frozenset[str]:
-    hints = get_type_hints(cls)
-    return frozenset(
-        f.name
-        for f in dataclasses.fields(cls)
-        if hints[f.name] is datetime or datetime in get_args(hints[f.name])
-    )
-
-
-def _plain(value: Event | Meta) -> dict[str, Any]:
+def _plain(value: Event) -> dict[str, Any]:
     cls: Any = type(value)
     fields: dict[str, Any] = {name: getattr(value, name) for name in _names(cls)}
-    for name in _times(cls):
+    for name in times_of(cls):
         if fields[name] is not None:
             fields[name] = micros(fields[name])
     return fields
 
 
-def _revive(cls: Any, fields: Mapping[str, Any]) -> Any:
-    values = dict(fields)
-    for name in _times(cls):
-        if values.get(name) is not None:
-            values[name] = from_micros(values[name])
-    if not values.keys() <= _names(cls).keys():
-        message = f"unknown fields {sorted(values.keys() - _names(cls).keys())}"
-        raise ValueError(message)
-    return msgspec.convert(values, cls)
+def _upcast(cls: type[Event], raw: RawRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.json.decode(raw.body)
+    for version in range(raw.schema, cls.version):
+        fields = UPCASTERS[raw.type_name, version](fields)
+    return fields

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from shared.context import CallContext
 from shared.ids import derived
+from shared.instants import FIRST, LAST, from_micros, micros
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -37,11 +41,22 @@ class Event:
     confidential: ClassVar[tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
-    """What is known of every fact without opening it. Holds nothing personal."""
+class Meta(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
+):
+    """What is known of every fact without opening it. Holds nothing personal.
 
-    at: datetime  # aware, UTC; the owning service's clock, never earlier than before
+    msgspec writes and reads it as it is stored: what is not known is left out.
+    """
+
+    at_micros: Annotated[int, msgspec.Meta(ge=FIRST, le=LAST)] = msgspec.field(
+        name="at"
+    )
     command_id: UUID
     correlation_id: UUID
     causation_id: UUID | None = None
@@ -54,6 +69,11 @@ class Meta:
     grade: int | None = None
     etsi: str | None = None
 
+    @property
+    def at(self) -> datetime:
+        """Return when it was; aware, UTC. Never earlier than before in a stream."""
+        return from_micros(self.at_micros)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
@@ -64,8 +84,7 @@ class NewEvent:
     meta: Meta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event as the store returns it: the fact, and where and when it was written."""
 
     event: Event
@@ -74,7 +93,12 @@ class Recorded:
     version: int  # from 0 in its stream; what a writer expects
     position: int  # global and rising; what a reader remembers
     meta: Meta
-    digest: str  # SHA-256 of the stored body, 64 hex digits; the body is sealed
+    body: bytes  # as it is stored; what is private in it is sealed
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the stored body, 64 hex digits."""
+        return hashlib.sha256(self.body).hexdigest()
 
     @property
     def recorded_at(self) -> datetime:
@@ -140,7 +164,7 @@ def meta_of(event: Event, context: CallContext, at: datetime) -> Meta:
     """Return the metadata of `event`, caused by `context` at `at`."""
     etsi = type(event).etsi
     return Meta(
-        at=at,
+        at_micros=micros(at),
         command_id=context.command_id,
         correlation_id=context.correlation_id,
         causation_id=context.causation_id,

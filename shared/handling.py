@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 from uuid import UUID
@@ -13,8 +13,8 @@ from uuid import UUID
 from shared.clock import EPOCH, Clock
 from shared.context import CallContext, Done
 from shared.errors import Malformed
-from shared.events import Event, Recorded, Sealed, drafted, event_id_of
-from shared.eventstore.port import NO_STREAM, EventStore
+from shared.events import Event, NewEvent, Recorded, Sealed, drafted, event_id_of
+from shared.eventstore.port import NO_STREAM, Appended, EventStore
 from shared.retry import on_conflict
 
 S = TypeVar("S")
@@ -37,8 +37,9 @@ class Loaded(Generic[S]):
 class Aggregates(Generic[S]):
     """Runs commands against the streams of one kind of aggregate.
 
-    The folded state of recent streams is kept and only their tail is read, so a command
-    on a long stream costs what is new in it. The store alone decides who was first.
+    The folded state of recent streams is kept, with what is appended here, and only
+    what others appended is read: a command on a long stream costs what is new in it.
+    The store alone decides who was first.
     """
 
     def __init__(
@@ -75,11 +76,7 @@ class Aggregates(Generic[S]):
         tail = list(self._store.read(stream, after=loaded.version))
         if tail:
             self._fold(loaded, tail)
-        with self._lock:
-            self._kept[stream] = loaded
-            self._kept.move_to_end(stream)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        self._keep(stream, loaded)
         return loaded
 
     def run(
@@ -120,11 +117,10 @@ class Aggregates(Generic[S]):
             facts = decide(loaded.state, at)
             if not facts:
                 return Done(position=loaded.position, ref=ref)
-            appended = self._store.append(
-                stream,
-                drafted(facts, context, at=at, stream=stream),
-                expected=loaded.version,
-            )
+            drafts = drafted(facts, context, at=at, stream=stream)
+            appended = self._store.append(stream, drafts, expected=loaded.version)
+            if appended.fresh:  # else what stands there may differ from these facts
+                self._keep(stream, self._grown(stream, loaded, drafts, appended))
             return Done(position=appended.position, ref=ref)
 
         return on_conflict(attempt)
@@ -138,6 +134,38 @@ class Aggregates(Generic[S]):
             return  # erased since: there is nothing left to compare
         if begins(first.recorded_at)[:1] != [first.event]:
             raise Malformed("This form was used already; open a new one.")
+
+    def _keep(self, stream: str, loaded: Loaded[S]) -> None:
+        with self._lock:
+            self._kept[stream] = loaded
+            self._kept.move_to_end(stream)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+    def _grown(
+        self,
+        stream: str,
+        loaded: Loaded[S],
+        drafts: Sequence[NewEvent],
+        appended: Appended,
+    ) -> Loaded[S]:
+        """Return what loading again would give, without reading what was written."""
+        grown = replace(loaded)
+        before = appended.position - len(drafts)
+        written = [
+            Recorded(
+                event=draft.event,
+                event_id=draft.event_id,
+                stream=stream,
+                version=loaded.version + number,
+                position=before + number,
+                meta=draft.meta,
+                body=b"",  # nothing that folds looks at the stored form
+            )
+            for number, draft in enumerate(drafts, start=1)
+        ]
+        self._fold(grown, written)
+        return grown
 
     def _fold(self, loaded: Loaded[S], tail: Sequence[Recorded]) -> None:
         for record in tail:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import Fault
-from shared.eventstore.port import EventStore
+from shared.eventstore.port import PAGE, EventStore
 from shared.fence import Fence
 from shared.follow import Projection, apply_all
 from shared.following import read_page
-from shared.readmodel import ReadModel, set_position
+from shared.readmodel import ReadModel, complete, empty, set_position
 
-BATCH: Final = 5_000  # facts a transaction
+BATCH: Final = PAGE  # facts a transaction; more at once no longer fit the caches
 
 Progress = Callable[[int, int], None]
 """Told the position reached and the last position of the store."""
@@ -45,6 +45,9 @@ def rebuild(
     try:
         _empty(readmodel, projection)
         _replay(store, readmodel, projection, progress)
+        with readmodel.begin() as connection:
+            for table in projection.tables:
+                complete(connection, table)
     finally:
         fence.release()
 
@@ -66,10 +69,7 @@ def head_of(store: EventStore) -> int:
 def _empty(readmodel: ReadModel, projection: Projection) -> None:
     readmodel.create(())
     with readmodel.begin() as connection:
-        for table in reversed(projection.tables):
-            table.drop(connection, checkfirst=True)
-        for table in projection.tables:
-            table.create(connection)
+        empty(connection, projection.tables)
         set_position(connection, projection.name, 0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ LONGEST_LINK: Final = timedelta(days=7)
 LONGEST_UNDO: Final = timedelta(minutes=5)
 HERE: Final = ("127.0.0.1", "::1", "localhost")
 """How this machine calls itself."""
+_WIDEST: Final = {4: 8, 6: 16}  # bits of a prefix; wider is no place of one's own
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")  # IPv4 in the clothes of IPv6
 _USUAL: Final = {"https": 443, "http": 80}  # ports that browsers leave out
 
 
@@ -90,3 +93,20 @@ def base_address(text: str) -> str | None:
     if parts.port == _USUAL[parts.scheme] or parts.netloc.endswith(":"):
         raise ValueError
     return text
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks with commas between; none by default.
+
+    Refused are a network that is almost everything, one with bits of a host, one that
+    matches nothing because IPv4 is compared as IPv4, and an empty place.
+    """
+    if not text:
+        return ()
+    found = tuple(ip_network(part.strip(" ")) for part in text.split(","))
+    for network in found:
+        if network.prefixlen < _WIDEST[network.version]:
+            raise ValueError
+        if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
+            raise ValueError
+    return found

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +23,10 @@ _BROKER: Final = 30  # above the port base, for a private broker
 _HIGHEST_USED: Final = 32  # above the port base
 _YES_NO: Final = {"yes": True, "no": False}
 _WORLD: Final = 0o007
+PROXIES_ARE: Final = (
+    ": name the networks of your own proxies, with commas between, such as "
+    "10.42.7.0/24, without bits of a host, not wider than /8 (IPv6: /16), IPv4 as IPv4"
+)
 
 
 class SettingsError(Exception):
@@ -123,11 +127,12 @@ class Settings:
     broker_port: int = 8430
     broker_vhost: str = "letterlock"
     broker_ca: Path | None = None  # PEM; with it TLS, the broker's certificate checked
-    store_uri: str | None = None  # of KurrentDB; otherwise a database in the folder
-    store_ca: Path | None = None  # PEM that the store's nodes must descend from
+    store_uri: str | None = None  # KurrentDB or PostgreSQL; otherwise in the folder
+    store_ca: Path | None = None  # PEM that the store's servers must descend from
     store_account: Path | None = None  # one line, user:password
     portal_base: str | None = None  # address as the public sees it, if it is another
     viewer_base: str | None = None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # in front of the pages
 
     @property
     def folder(self) -> DataFolder:
@@ -188,6 +193,9 @@ class Settings:
             store_account=_read(env, "STORE_ACCOUNT_FILE", "", values.file),
             portal_base=_read(env, "PORTAL_URL", "", values.base_address),
             viewer_base=_read(env, "VIEWER_URL", "", values.base_address),
+            trusted_proxies=_read(
+                env, "TRUSTED_PROXIES", "", values.networks, PROXIES_ARE
+            ),
         )
         _refuse_bare(settings)
         _refuse_mixed(settings)
@@ -215,6 +223,7 @@ class Settings:
             "STORE_ACCOUNT_FILE": self.store_account,
             "PORTAL_URL": self.portal_base,
             "VIEWER_URL": self.viewer_base,
+            "TRUSTED_PROXIES": ",".join(map(str, self.trusted_proxies)),
         }
         return {f"LETTERLOCK_{n}": str(v) for n, v in named.items() if v is not None}
 
@@ -250,10 +259,14 @@ def _refuse_mixed(settings: Settings) -> None:
 
 
 def _read(
-    env: Mapping[str, str], name: str, default: str, parse: Callable[[str], T]
+    env: Mapping[str, str],
+    name: str,
+    default: str,
+    parse: Callable[[str], T],
+    hint: str = "",
 ) -> T:
     try:
         return parse(env.get(f"LETTERLOCK_{name}", default))
     except (ValueError, KeyError, OverflowError):
-        message = f"LETTERLOCK_{name} is not a value that can be used"
+        message = f"LETTERLOCK_{name} is not a value that can be used{hint}"
         raise SettingsError(message) from None

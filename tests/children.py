@@ -11,7 +11,14 @@ from pathlib import Path
 
 from shared.codec import EventCodec
 from shared.eventstore.coded import CodedStore
-from shared.eventstore.port import NO_STREAM, PAGE, StoreUnavailable, WrongVersion
+from shared.eventstore.port import (
+    NO_STREAM,
+    PAGE,
+    Journal,
+    StoreUnavailable,
+    WrongVersion,
+)
+from shared.eventstore.postgres import Address, PostgresJournal
 from shared.eventstore.sqlite import SqliteJournal
 from shared.follow import Follower
 from shared.readmodel import ReadModel, open_readmodel
@@ -47,9 +54,8 @@ def append(path: Path, stream: str) -> None:
         say(event.event_id.hex)
 
 
-def race(path: Path, rounds: int) -> None:
+def race(journal: Journal, rounds: int) -> None:
     """Try to be first at each version of stream "a"; say which were won."""
-    journal = SqliteJournal(path)
     for version in range(rounds):
         try:
             journal.append("a", [raw()], expected=version - 1)
@@ -97,7 +103,10 @@ def main(words: Sequence[str]) -> None:
         case ["append", path, stream]:
             append(Path(path), stream)
         case ["race", path, rounds]:
-            race(Path(path), int(rounds))
+            race(SqliteJournal(Path(path)), int(rounds))
+        case ["race-postgres", uri, account, rounds]:
+            address = Address.from_uri(uri, credentials=Path(account))
+            race(PostgresJournal(address), int(rounds))
         case ["starve", path]:
             starve(Path(path))
         case ["follow", store_path, model_path]:

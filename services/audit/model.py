@@ -34,19 +34,30 @@ DETAILS: Final = (
 )
 """The fields told as `detail`, in this order."""
 
+Told = tuple[str | None, str | None, int | None, str | None, str | None]
+_TOLD: Final = ("means", "page", "revision", "letter_hash", "rendition")
+_NOTHING: Final[Told] = (None, None, None, None, None)
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
-def text_of(event: Event, name: str) -> str | None:
-    """Return the open field `name` if it is a code or a hash, else None."""
-    value = _open(event, name)
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+def told_of(event: Event) -> Told:
+    """Return means, page, revision, letter hash and rendition.
 
-
-def number_of(event: Event, name: str) -> int | None:
-    """Return the open field `name` if it is a whole number, else None."""
-    value = _open(event, name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    None for each that the event does not have, keeps private, or fills with something
+    else than a code or hash; of the revision, than a whole number.
+    """
+    kind: Any = type(event)  # mypy doubts that a class of events is hashable
+    names = _told_by(kind)
+    if not names:
+        return _NOTHING
+    told = {name: getattr(event, name) for name in names}.get
+    return (
+        _code(told("means")),
+        _code(told("page")),
+        _number(told("revision")),
+        _code(told("letter_hash")),
+        _code(told("rendition")),
+    )
 
 
 def detail_of(event: Event) -> str | None:
@@ -57,8 +68,13 @@ def detail_of(event: Event) -> str | None:
     the same text, which goes into the evidence log.
     """
     kind: Any = type(event)  # mypy doubts that a class of events is hashable
-    told = ((name, _word(getattr(event, name))) for name in _details_of(kind))
-    return "; ".join(f"{name}={word}" for name, word in told if word) or None
+    told = []
+    for name in _details_of(kind):
+        value = getattr(event, name)
+        word = _code(value) if type(value) is str else _word(value)
+        if word:
+            told.append(f"{name}={word}")
+    return "; ".join(told) or None
 
 
 def person_of(request: SealIdentity) -> bytes:
@@ -87,14 +103,25 @@ def person_of(request: SealIdentity) -> bytes:
 
 @cache
 def _details_of(cls: Any) -> tuple[str, ...]:
+    return _open(cls, DETAILS)
+
+
+@cache
+def _told_by(cls: Any) -> tuple[str, ...]:
+    return _open(cls, _TOLD)
+
+
+def _open(cls: Any, names: tuple[str, ...]) -> tuple[str, ...]:
     private = {*cls.personal, *cls.confidential}
-    return tuple(n for n in DETAILS if hasattr(cls, n) and n not in private)
+    return tuple(n for n in names if hasattr(cls, n) and n not in private)
 
 
-def _open(event: Event, name: str) -> object:
-    if name in event.personal or name in event.confidential:
-        return None
-    return getattr(event, name, None)
+def _code(value: object) -> str | None:
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _word(value: object) -> str:

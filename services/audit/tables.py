@@ -16,6 +16,8 @@ from sqlalchemy import (
     Text,
 )
 
+from shared.readmodel import READERS_ONLY
+
 TRAIL_NAME: Final = "audit-trail-v1"
 """The projection that writes the trail; another shape gets another name."""
 
@@ -43,9 +45,9 @@ TRAIL: Final = Table(
     Column("digest", String(64), nullable=False),
     Column("contact_seq", BigInteger),
     Column("detail", Text),
-    Index("audit_trail_envelope", "envelope", "position"),
-    Index("audit_trail_contact", "contact", "position"),
-    Index("audit_trail_event", "event", "position"),
+    Index("audit_trail_envelope", "envelope", "position", info=READERS_ONLY),
+    Index("audit_trail_contact", "contact", "position", info=READERS_ONLY),
+    Index("audit_trail_event", "event", "position", info=READERS_ONLY),
     # the same place twice among a contact's facts is a fault, not a row
     Index("audit_trail_contact_seq", "contact", "contact_seq", unique=True),
 )

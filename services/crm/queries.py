@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ class ContactQueries:
                 found, more = self._matching(connection, typed_words(request.query))
             else:
                 latest = select(CONTACTS).order_by(CONTACTS.c.changed.desc())
-                found = list(self._opened(connection, latest.limit(limit + 1)))
+                found = self._opened(connection, latest.limit(limit + 1))
                 more = False
         rows = tuple(_row_of(one) for one in found[:limit])
         return ContactPage(rows=rows, more=more or len(found) > limit, fresh=fresh)
@@ -70,9 +70,10 @@ class ContactQueries:
         fresh = self._readmodel.await_position(request.after, self._projection)
         with self._readmodel.connect() as connection:
             wanted = select(CONTACTS).where(CONTACTS.c.contact_id == request.contact_id)
-            found = next(self._opened(connection, wanted), None)
-            if found is None:
+            opened = self._opened(connection, wanted)
+            if not opened:
                 raise ContactUnknown
+            found = opened[0]
             look_alikes = self._look_alikes(connection, found)
         return _view_of(found, look_alikes, fresh=fresh)
 
@@ -111,11 +112,14 @@ class ContactQueries:
             key=lambda one: (*sort_key(one.details), one.row.contact_id),
         )
 
-    def _opened(self, connection: Connection, wanted: Select[Any]) -> Iterator[_Found]:
-        for row in connection.execute(wanted):
-            details = self._vault.unseal(row.contact_id, row.details)
-            if details is not None:
-                yield _Found(row, details)
+    def _opened(self, connection: Connection, wanted: Select[Any]) -> list[_Found]:
+        rows = connection.execute(wanted).all()
+        opened = self._vault.unseal((row.contact_id, row.details) for row in rows)
+        return [
+            _Found(row, details)
+            for row, details in zip(rows, opened, strict=True)
+            if details is not None
+        ]
 
 
 def _ids(connection: Connection, terms: Sequence[str], limit: int) -> list[str]:

@@ -15,6 +15,7 @@ from shared.crypto.keyring import Keyring
 from shared.crypto.seal import keyed_hash, place_of_row
 
 METADATA: Final = MetaData()
+_details: Final = msgspec.json.Decoder(Details).decode
 _TERM_BYTES: Final = 16
 
 CONTACTS: Final = Table(
@@ -54,10 +55,11 @@ class Vault:
         plain = msgspec.json.encode(details)
         return self._keyring.seal_value(contact_id, _place(contact_id), plain)
 
-    def unseal(self, contact_id: str, sealed: bytes) -> Details | None:
-        """Return the details, or None if the contact was erased."""
-        plain = self._keyring.unseal_value(contact_id, _place(contact_id), sealed)
-        return None if plain is None else msgspec.json.decode(plain, type=Details)
+    def unseal(self, rows: Iterable[tuple[str, bytes]]) -> list[Details | None]:
+        """Return the details of each id and sealed column; None for the erased."""
+        sealed = [(contact_id, contact_id, column) for contact_id, column in rows]
+        opened = self._keyring.unseal_column(CONTACTS.name, "details", sealed)
+        return [None if plain is None else _details(plain) for plain in opened]
 
     def term(self, kind: str, word: str) -> str:
         """Return the index term of a folded word: 32 hex digits, one-way.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.audit.api import TrailLine
 from services.envelope.commands import (
     AskCode,
     AskFresh,
@@ -120,6 +121,7 @@ class Held:
     envelope_id: str
     reference: str
     organisation: Organisation
+    trail: tuple[TrailLine, ...] = ()  # of this envelope, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +248,10 @@ class EnvelopeApi(Protocol):
         ...
 
     def held(self, request: ReadLetter, context: CallContext) -> Held:
-        """Return which envelope a ticket opens; shows nothing. Raises as `read`."""
+        """Return which envelope a ticket opens, and what happened to it.
+
+        The letter is not shown. Raises as `read`.
+        """
         ...
 
     def choices(self, request: GetChoices, context: CallContext) -> Choices:

@@ -109,7 +109,10 @@ class EnvelopeService:
 
     @rpc
     def held(self, request: ReadLetter, context: CallContext) -> Held:
-        """Return which envelope a ticket opens; shows nothing. Raises as `read`."""
+        """Return which envelope a ticket opens, and what happened to it.
+
+        The letter is not shown. Raises as `read`.
+        """
         return self.api.held(request, context)
 
     @rpc

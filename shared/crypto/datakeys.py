@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from shared.crypto.kek import Keks, KeyMissing
 from shared.crypto.keydb import TOMBSTONE, KeyRow
 from shared.crypto.seal import KEY_BYTES, associated, box, unbox
@@ -22,6 +24,7 @@ _ZEROS: Final = bytes(KEY_BYTES)
 class _Held:
     wrapped: bytes  # the row it was opened from; another row, another key
     key: bytearray
+    cipher: AESGCM  # the same key made ready; OpenSSL overwrites its copy at the end
 
 
 class DataKeys:
@@ -56,16 +59,12 @@ class DataKeys:
         Raises:
             CorruptRecord, KeyMissing: as `unwrap`.
         """
-        held = self._held.get((row.owner, row.generation))
-        if held is not None and held.wrapped == row.wrapped:
-            key = bytes(held.key)
-            if key != _ZEROS:
-                return key
-        key = self.unwrap(row)
-        self._held[row.owner, row.generation] = _Held(row.wrapped, bytearray(key))
-        if len(self._held) > HELD:
-            self._forget_oldest()
-        return key
+        key = bytes(self._opened(row).key)
+        return key if key != _ZEROS else bytes(self._reopened(row).key)
+
+    def cipher(self, row: KeyRow) -> AESGCM:
+        """As `open`, ready to seal with."""
+        return self._opened(row).cipher
 
     def unwrap(self, row: KeyRow) -> bytes:
         """Return the key of `row`, 32 bytes.
@@ -96,6 +95,20 @@ class DataKeys:
         """Overwrite every key held."""
         while self._held:
             self._forget_oldest()
+
+    def _opened(self, row: KeyRow) -> _Held:
+        held = self._held.get((row.owner, row.generation))
+        if held is not None and held.wrapped == row.wrapped:
+            return held
+        return self._reopened(row)
+
+    def _reopened(self, row: KeyRow) -> _Held:
+        kept = bytearray(self.unwrap(row))
+        held = _Held(row.wrapped, kept, AESGCM(kept))
+        self._held[row.owner, row.generation] = held
+        if len(self._held) > HELD:
+            self._forget_oldest()
+        return held
 
     def _forget_oldest(self) -> None:
         _, held = self._held.popitem(last=False)

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from shared.codec import HOUSE, Place
+from shared.crypto.binding import HEAD_BYTES, VALUE, ColumnKey, bound, column_of
 from shared.crypto.datakeys import KEY_ID_BYTES, DataKeys
 from shared.crypto.kek import Keks, KeyMissing
 from shared.crypto.keydb import KeyRow, KeysUnavailable, KeyTable
-from shared.crypto.seal import associated, box, subkey, unbox
+from shared.crypto.seal import box_by, place_of_row, subkey, unbox
 from shared.crypto.tombstones import Tombstones
 from shared.errors import DomainError
 from shared.events import Sealed
 from shared.eventstore.port import CorruptRecord
 
-_FORMAT: Final = b"letterlock-seal-1"
 _OWNER: Final = re.compile(r"[A-Za-z0-9._-]{2,80}")
-_VALUE: Final = b"\x01"  # format of a value sealed for a column or blob
-_HEAD_BYTES: Final = len(_VALUE) + KEY_ID_BYTES
 _PAGE: Final = 1000  # rows a check reads at a time
 
 
@@ -67,8 +66,8 @@ class Keyring:
             CorruptRecord: the owner's key row is not what was written.
         """
         row = self._current(owner)
-        ad = self._bound(owner, place, row.key_id)
-        return Sealed(key_id=row.key_id, box=box(self._keys.open(row), ad, plain))
+        ad = bound(self._service, owner, place, row.key_id)
+        return Sealed(row.key_id, box_by(self._keys.cipher(row), ad, plain))
 
     def unseal(self, owner: str, place: Place, sealed: Sealed) -> bytes | None:
         """Return the value, or None if the owner was erased.
@@ -88,20 +87,55 @@ class Keyring:
             return None
         if row.key_id != sealed.key_id:
             row = self._older(owner, sealed.key_id, where)
-        ad = self._bound(owner, place, row.key_id)
+        ad = bound(self._service, owner, place, row.key_id)
         return unbox(self._keys.open(row), ad, sealed.box, where=where)
 
     def seal_value(self, owner: str, place: Place, plain: bytes) -> bytes:
         """As `seal`, as bytes for a column or blob: 33 longer than `plain`."""
         sealed = self.seal(owner, place, plain)
-        return _VALUE + bytes.fromhex(sealed.key_id) + sealed.box
+        return VALUE + bytes.fromhex(sealed.key_id) + sealed.box
 
     def unseal_value(self, owner: str, place: Place, sealed: bytes) -> bytes | None:
         """As `unseal`, of what `seal_value` returned."""
-        key_id, content = sealed[len(_VALUE) : _HEAD_BYTES].hex(), sealed[_HEAD_BYTES:]
-        if not sealed.startswith(_VALUE):
+        key_id, content = sealed[len(VALUE) : HEAD_BYTES].hex(), sealed[HEAD_BYTES:]
+        if not sealed.startswith(VALUE):
             content = b""  # fails as altered, unless the owner was erased
         return self.unseal(owner, place, Sealed(key_id=key_id, box=content))
+
+    def unseal_column(
+        self, table: str, column: str, rows: Sequence[tuple[str, str, bytes]]
+    ) -> list[bytes | None]:
+        """As `unseal_value` of each row at `place_of_row`, much cheaper.
+
+        Of each row: its owner, its primary key as text, and what is sealed in `column`.
+        The keys of all owners are read at one moment: who was erased before it is None.
+
+        Raises:
+            CorruptRecord, KeyMissing, KeysUnavailable: as `unseal`, of the first row
+                that cannot be opened; then none is.
+        """
+        place = column_of(table, column)
+        keys = {
+            key.owner: ColumnKey(
+                self._service,
+                key.owner,
+                key.key_id,
+                self._keys.open(key),
+                column=place,
+            )
+            for key in self._table.newest_of({owner for owner, _, _ in rows})
+            if not key.destroyed
+        }
+        opened = []
+        for owner, row, sealed in rows:
+            key = keys.get(owner)
+            plain = key.open(row, sealed) if key else None
+            if plain is None:  # no such key, erased, an older key, altered: it tells
+                plain = self.unseal_value(
+                    owner, place_of_row(table, row, column), sealed
+                )
+            opened.append(plain)
+        return opened
 
     def has(self, owner: str) -> bool:
         """Say whether the owner has a key that works."""
@@ -235,18 +269,6 @@ class Keyring:
         for row in self._table.all_of(owner):
             self._keys.forget(row)
         return buried
-
-    def _bound(self, owner: str, place: Place, key_id: str) -> bytes:
-        return associated(
-            _FORMAT,
-            self._service,
-            place.stream,
-            place.event_id,
-            place.type_name,
-            place.field,
-            owner,
-            key_id,
-        )
 
 
 def _named(owner: str) -> str:

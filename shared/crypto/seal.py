@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import struct
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -21,7 +22,7 @@ from shared.eventstore.port import CorruptRecord
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 OVERHEAD: Final = NONCE_BYTES + 16  # bytes a box is longer than its content
-_PREFIX_BYTES: Final = 4
+_LENGTH: Final = struct.Struct(">I").pack
 
 
 def associated(*parts: str | bytes) -> bytes:
@@ -29,8 +30,11 @@ def associated(*parts: str | bytes) -> bytes:
 
     Each part is preceded by its length, 4 bytes big-endian; text is UTF-8.
     """
-    raw = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"".join(len(part).to_bytes(_PREFIX_BYTES) + part for part in raw)
+    joined = []
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        joined += [_LENGTH(len(raw)), raw]
+    return b"".join(joined)
 
 
 def box(key: bytes, ad: bytes, plain: bytes) -> bytes:
@@ -45,8 +49,13 @@ def box(key: bytes, ad: bytes, plain: bytes) -> bytes:
         NIST SP 800-38D, section 8.2.2: with random 96-bit nonces a key may seal 2**32
         values. One contact's key stays far below that.
     """
+    return box_by(AESGCM(key), ad, plain)
+
+
+def box_by(cipher: AESGCM, ad: bytes, plain: bytes) -> bytes:
+    """As `box`, under a key that was made ready before."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, ad)
+    return nonce + cipher.encrypt(nonce, plain, ad)
 
 
 def unbox(key: bytes, ad: bytes, sealed: bytes, *, where: str) -> bytes:

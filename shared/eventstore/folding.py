@@ -53,13 +53,17 @@ class Folding:
         with self._mutex:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            self._queue.append(ask)
-            if not self._busy:
-                self._busy = ask.leads = True
-        if not ask.leads:
+            alone = not self._busy
+            if alone:  # then nobody is queued
+                self._busy = True
+            else:
+                self._queue.append(ask)
+        if alone:
+            self._lead([ask])
+        else:
             self._queue_up(ask)
-        if ask.leads:
-            self._lead()
+            if ask.leads:
+                self._lead(self._taken())
         if isinstance(ask.verdict, Appended):
             return ask.verdict
         raise ask.verdict or StoreUnavailable("the writer was interrupted")
@@ -78,14 +82,14 @@ class Folding:
                 if ask in self._queue and not ask.leads:
                     self._queue.remove(ask)
             if ask.leads:
-                self._lead()
+                self._lead(self._taken())
             raise
 
-    def _lead(self) -> None:
+    def _taken(self) -> list[Ask]:
         with self._mutex:
-            batch = [
-                self._queue.popleft() for _ in range(min(FOLDED, len(self._queue)))
-            ]
+            return [self._queue.popleft() for _ in range(min(FOLDED, len(self._queue)))]
+
+    def _lead(self, batch: list[Ask]) -> None:
         try:
             self._write(batch)
         finally:
@@ -95,7 +99,8 @@ class Folding:
                     heir.leads = True
                 else:
                     self._busy = False
-                    self._idle.notify_all()
+                    if self._closed:
+                        self._idle.notify_all()
             if heir:
                 heir.gate.release()
             for ask in batch[1:]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from uuid import UUID
 
 from shared.eventstore.port import (
@@ -16,7 +15,7 @@ from shared.eventstore.port import (
     WrongVersion,
 )
 
-_FIELDS = tuple(field.name for field in fields(RawEvent))
+_FIELDS = RawEvent.__struct_fields__
 
 
 class MemoryJournal:
@@ -53,7 +52,7 @@ class MemoryJournal:
                 self._keep(stream, version, event)
             self._moved.notify_all()
             last = self._all[-1]
-            return Appended(version=last.version, position=last.position)
+            return Appended(version=last.version, position=last.position, fresh=True)
 
     def read(self, stream: str, *, after: int = NO_STREAM) -> Iterator[RawRecord]:
         """As `EventStore.read`."""

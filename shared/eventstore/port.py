@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from shared.errors import DomainError, Fault
 from shared.events import NewEvent, Recorded
@@ -38,6 +40,8 @@ class Appended:
 
     version: int
     position: int
+    fresh: bool = field(default=False, compare=False)
+    """This very call wrote the batch, its positions without a gap; else not known."""
 
 
 class EventStore(Protocol):
@@ -73,8 +77,7 @@ class EventStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawEvent:
+class RawEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An encoded fact: body and meta are JSON, personal values in it are sealed."""
 
     event_id: UUID
@@ -84,8 +87,7 @@ class RawEvent:
     meta: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRecord(RawEvent):
+class RawRecord(RawEvent, frozen=True, kw_only=True, gc=False):
     """An encoded fact with its place."""
 
     stream: str

@@ -29,6 +29,7 @@ ROOTS: Final = (
     "tenacity",
     "grpc",
     "kurrentdbclient",
+    "psycopg",
 )
 LATE: Final = {
     "grpc": (

@@ -80,7 +80,7 @@ class Pairs:
     def __init__(self, folder: Path) -> None:
         """Remember the folder; read nothing yet."""
         self._folder = folder
-        self._read: dict[tuple[str, str], bytes] = {}
+        self._made: dict[tuple[str, str, str], bytes] = {}
 
     def key(self, caller: str, service: str, direction: str) -> bytes:
         """Return the 32-byte key for requests or replies of a pair.
@@ -89,15 +89,15 @@ class Pairs:
             KeyMissing: the pair has no file here.
             KeyFileUnsafe: others can touch it, or it is not 32 bytes long.
         """
-        key = self._read.get((caller, service))
+        key = self._made.get((caller, service, direction))
         if key is None:
             path = _path(self._folder, caller, service)
-            key = read_secret(path, KEY_BYTES)
-            if len(key) != KEY_BYTES:
+            secret = read_secret(path, KEY_BYTES)
+            if len(secret) != KEY_BYTES:
                 message = f"{path} must hold exactly {KEY_BYTES} bytes"
                 raise KeyFileUnsafe(message)
-            self._read[caller, service] = key
-        return subkey(key, direction)
+            key = self._made[caller, service, direction] = subkey(secret, direction)
+        return key
 
 
 def _path(folder: Path, caller: str, service: str) -> Path:

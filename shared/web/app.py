@@ -17,6 +17,7 @@ from shared.web.pages import use_pages
 from shared.web.security import check_exemptions, csp_nonce, csrf_field, guard
 from shared.web.sessions import Sessions
 from shared.web.settings import WebSettings
+from shared.web.sources import use_proxies
 from shared.web.words import FILTERS
 
 HERE: Final = Path(__file__).parent
@@ -74,6 +75,7 @@ def build_app(
     )
     app.context_processor(lambda: {"frame": _frame_of(frame)})
     app.after_request(forget_notice)
+    use_proxies(app, settings.trusted_proxies)
     guard(app, settings, clock)
     serve_assets(app, HERE / "static")
     handle_errors(app)

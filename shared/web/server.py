@@ -1,4 +1,9 @@
-"""The web server of the embedded profile: threads, limits, TLS or loopback only."""
+"""The web server of every profile: threads, limits, TLS or loopback only.
+
+Cheroot gives a thread to each connection before it has sent anything, and shakes hands
+in the thread that accepts. Here both wait on the porch (`shared/web/porch.py`): a
+thread serves requests that have come completely, and no others.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,31 @@ import os
 import re
 import ssl
 import threading
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from socket import SO_SNDBUF, SOL_SOCKET
+from socket import socket as Socket  # noqa: N812 - `socket` is a field's name here
+from typing import Any, Final
 
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 from flask import Flask
 from typing_extensions import override
 
+from shared.web.porch import Porch
+from shared.web.receiving import Bounds, Inbox, Outbox
 from shared.web.settings import LARGEST_BODY
+from shared.web.sources import Networks, is_in, source_of
 
 LOG: Final = logging.getLogger("letterlock.web")
 THREADS: Final = 16
-WAITING: Final = 128  # connections accepted but not yet served
-PATIENCE: Final = 10  # seconds a client may be silent, also between requests
+WAITING: Final = 128  # connections not yet accepted; requests complete, not yet served
+PATIENCE: Final = 10  # seconds a client may be silent between requests
 FAREWELL: Final = 5  # seconds for running requests to finish at stop
-LONGEST_HEAD: Final = 16 * 1024  # bytes of request line and headers
+KEPT: Final = 64  # connections kept open between requests
+TAKEN: Final = 256 * 1024  # bytes of an answer the kernel takes from a thread at once
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 ROOM: Final = 4  # times what the app allows: up to here the app itself answers 413
 
@@ -44,8 +58,13 @@ class WebServer:
         *,
         certificate: Path | None = None,
         key: Path | None = None,
+        trusted: Networks = (),
+        bounds: Bounds | None = None,
     ) -> None:
         """Prepare to serve; port 0 takes a free one. Nothing is opened yet.
+
+        `trusted` is where proxies of ours are: one of them may keep as many connections
+        waiting as there is room for. `bounds` is for tests.
 
         Raises:
             WouldBeReadable: `host` is not loopback, and certificate or key is missing.
@@ -65,10 +84,15 @@ class WebServer:
             request_queue_size=WAITING,
             timeout=PATIENCE,
             shutdown_timeout=FAREWELL,
+            accepted_queue_size=WAITING,
+            accepted_queue_timeout=0,
         )
-        self._server.max_request_header_size = LONGEST_HEAD
-        largest = app.config["MAX_CONTENT_LENGTH"] or LARGEST_BODY
-        self._server.max_request_body_size = ROOM * largest
+        largest = ROOM * (app.config["MAX_CONTENT_LENGTH"] or LARGEST_BODY)
+        self._server.bounds = replace(bounds or Bounds(), largest_body=largest)
+        self._server.trusted = trusted
+        self._server.max_request_header_size = self._server.bounds.longest_head
+        self._server.max_request_body_size = largest
+        self._server.keep_alive_conn_limit = KEPT
         if secured:
             self._server.ssl_adapter = _tls(certificate, key)
         self._thread: threading.Thread | None = None
@@ -88,24 +112,115 @@ class WebServer:
             self._server.prepare()
         except OSError as error:
             raise _numbered(error) from error
+        self._server.open_porch()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Take no more requests, let running ones finish, close."""
+        self._server.close_porch()
         self._server.stop()
         if self._thread:
             self._thread.join(2 * FAREWELL)
 
 
+class _Headers(HeaderReader):
+    """Leaves out names with underscores, which WSGI cannot tell from those with dashes.
+
+    Cheroot's own reader for this compares text with bytes and fails.
+    """
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name
+
+
+class _Request(HTTPRequest):
+    """A request whose headers cannot pass for one another."""
+
+    header_reader = _Headers()
+
+
+class _Connection(HTTPConnection):
+    """A connection that is read on the porch and written to with a deadline."""
+
+    server: _Server
+    socket: Socket
+    rfile: Inbox
+    wfile: Outbox
+    RequestHandlerClass = _Request
+
+    def __init__(self, server: _Server, sock: Socket, makefile: object = None) -> None:
+        """Put boxes where Cheroot has files that wait for the socket."""
+        del makefile
+        sock.setsockopt(SOL_SOCKET, SO_SNDBUF, TAKEN)
+        answer = server.bounds.answer
+
+        def boxes(line: Socket, mode: str, _: int) -> Inbox | Outbox:
+            return Inbox() if "r" in mode else Outbox(line, answer)
+
+        super().__init__(server, sock, boxes)
+
+    @property
+    def inbox(self) -> Inbox:
+        """Return what came and is not read yet."""
+        return self.rfile
+
+    @cached_property
+    def source(self) -> str:
+        """Return whose connection this is; empty for a proxy of ours."""
+        peer = self.remote_addr or ""
+        return "" if is_in(peer, self.server.trusted) else source_of(peer)
+
+    @override
+    def communicate(self) -> Any:  # as Cheroot has it
+        self.server.porch.read(self)
+        self.wfile.begin()
+        return super().communicate()  # type: ignore[no-untyped-call]  # their stub
+
+    @override
+    def close(self) -> None:
+        self.server.porch.read(self)
+        super().close()
+
+
 class _Server(Server):
-    """Cheroot, logging on one line and without values instead of to standard error."""
+    """Cheroot with a porch, logging on one line and without values."""
+
+    bounds: Bounds
+    trusted: Networks
+    porch: Porch[_Connection]
+    ConnectionClass = _Connection
+
+    def open_porch(self) -> None:
+        """Begin to receive what connections send."""
+        self.porch = Porch(super().process_conn, self.bounds)
+        self.porch.start()
+
+    def close_porch(self) -> None:
+        """Drop who has not sent all of a request."""
+        if self.ready:
+            self.porch.stop()
+
+    @override
+    def process_conn(self, conn: _Connection) -> None:
+        self.porch.take(conn)
 
     @override
     def error_log(
         self, msg: str = "", level: int = logging.INFO, traceback: bool = False
     ) -> None:
         LOG.log(level, "server %s", json.dumps(msg.partition("\n")[0]))
+
+
+class _Adapter(BuiltinSSLAdapter):
+    """TLS whose handshake is not waited for where connections are accepted."""
+
+    @override
+    def wrap(self, sock: Socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
+        line = self.context.wrap_socket(
+            sock, server_side=True, do_handshake_on_connect=False
+        )
+        return line, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
 def _numbered(error: OSError) -> OSError:
@@ -122,8 +237,8 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _tls(certificate: Path | None, key: Path | None) -> BuiltinSSLAdapter:
-    adapter = BuiltinSSLAdapter(str(certificate), str(key))
+def _tls(certificate: Path | None, key: Path | None) -> _Adapter:
+    adapter = _Adapter(str(certificate), str(key))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(str(certificate), str(key))

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from shared.web.sources import Networks
+
 Site = Literal["portal", "viewer"]
 LARGEST_BODY: Final = 1024 * 1024  # bytes; letters and forms are text
 
@@ -27,6 +29,7 @@ class WebSettings:
     largest_body: int = LARGEST_BODY
     csrf_life: timedelta = timedelta(hours=12)  # a form left open longer is refused
     without_csrf: frozenset[str] = frozenset()  # endpoints; see `without_csrf`
+    trusted_proxies: Networks = ()  # believed about who their client is
 
     def __post_init__(self) -> None:
         """Refuse a base address that could not be right.

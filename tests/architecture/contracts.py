@@ -22,6 +22,7 @@ ROOMS: Final = (
 DOORS: Final = {
     "sqlalchemy": [
         "shared.readmodel",
+        "shared.statements",
         "services.*.tables",
         "services.*.projections",
         "services.*.queries",
@@ -44,6 +45,7 @@ DOORS: Final = {
     "sqlite3": ["shared.eventstore.**", "shared.crypto.**", "shared.web.sessions"],
     "smtplib": ["services.envelope.adapters.**"],
     "kurrentdbclient": ["shared.eventstore.kurrent.**"],
+    "psycopg": ["shared.eventstore.postgres.**"],
     "nameko": ["shared.messaging.nameko_typed"],
     "eventlet": ["shared.messaging.nameko_typed"],
     "kombu": ["shared.messaging.rabbit.broker"],

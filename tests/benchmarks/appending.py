@@ -60,7 +60,7 @@ def appends(lab: Lab) -> Iterator[Line]:
             disk, bare, peer = Disk(room), BareSqlite(room), Peer(room)
             fill(house, size)
             peer.fill(size)
-            unsealed = CodedStore(house.journal, EventCodec("thing", _Unsealed()))
+            unsealed = CodedStore(house.journal, EventCodec("thing", Unsealed()))
             with lab.step(f"{SINGLE}, {size:,} events before it"):
                 race = lab.race(
                     Appender(house, house.store).work,
@@ -84,7 +84,7 @@ def appends(lab: Lab) -> Iterator[Line]:
                 opened.close()
 
 
-class _Unsealed:
+class Unsealed:
     """Passes values on as if they were sealed, as long as the real ones."""
 
     def seal(self, owner: str, place: object, plain: bytes) -> Sealed:

@@ -13,10 +13,16 @@ from typing import Any, Final
 
 from tests.benchmarks.lab import Line, growth
 
-PACKAGES: Final = ("eventsourcing", "cryptography", "msgspec", "sqlalchemy", "cheroot")
+PACKAGES: Final = (
+    "eventsourcing",
+    "cryptography",
+    "msgspec",
+    "sqlalchemy",
+    "cheroot",
+    "nameko",
+    "kombu",
+)
 LEFT_OUT: Final = (
-    "PostgreSQL adapter (single and 8 writers): comes with that adapter",
-    "RPC round trip, and the distributed processes: come with nameko and RabbitMQ",
     "Merkle leaf on append: comes with the evidence log; sealing alone is measured",
 )
 HEAD: Final = ("", "size", "ours", "peer", "its figure", "ratio", "target", "")

@@ -7,7 +7,7 @@ import itertools
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
@@ -15,7 +15,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from tests.benchmarks.lab import MICRO, Lab, Line, Target, percentile
-from tests.benchmarks.system import FAMILY, System, a_system
+from tests.benchmarks.sending import FAMILY
+from tests.benchmarks.system import a_system
 
 OPEN: Final = "open a letter over HTTP: door and reveal"
 SEND: Final = "send a letter: accepted and sealed"
@@ -37,9 +38,10 @@ class Visitors:
     So the limits on guessing stay on and are never met.
     """
 
-    def __init__(self, system: System) -> None:
-        """Know the links."""
-        self._system = system
+    def __init__(self, viewer: int, tokens: Sequence[str]) -> None:
+        """Visit the viewer on this port by these links."""
+        self._viewer = viewer
+        self._tokens = tokens
         self._numbers = itertools.count(1)
         self._style = self._find_style()
 
@@ -49,7 +51,7 @@ class Visitors:
         The evidence of the view is durable before the second response.
         """
         number = next(self._numbers)
-        token = self._system.tokens[number % len(self._system.tokens)]
+        token = self._tokens[number % len(self._tokens)]
         path = f"/e/{token}"
         with closing(self._connection(number)) as line:
             start = time.perf_counter()
@@ -62,7 +64,7 @@ class Visitors:
             headers = {
                 "Cookie": cookies,
                 "Content-Type": "application/x-www-form-urlencoded",
-                "Origin": f"http://localhost:{self._system.viewer}",
+                "Origin": f"http://localhost:{self._viewer}",
                 "Sec-Fetch-Site": "same-origin",
             }
             shown, _ = _ask(line, "POST", path, urlencode(form), headers)
@@ -81,7 +83,8 @@ class Visitors:
 
     def _find_style(self) -> str:
         with closing(self._connection(next(self._numbers))) as line:
-            _, body = _ask(line, "GET", "/help")
+            response, body = _ask(line, "GET", "/help")
+        _expect(response, OK)
         found = STYLE.search(body)
         if found is None:
             raise ValueError("the page has no style sheet: build the front end first")
@@ -93,7 +96,7 @@ class Visitors:
         )
         return HTTPConnection(
             "127.0.0.1",
-            self._system.viewer,
+            self._viewer,
             timeout=TIMEOUT,
             source_address=(source, 0),
         )
@@ -104,12 +107,13 @@ def visits(lab: Lab) -> Iterator[Line]:
     with ExitStack() as stack:
         letters = lab.sizes.letters
         with lab.step(f"starting the whole system, sending {sum(letters)} letters"):
-            system = stack.enter_context(a_system(lab.room(), letters))
-        visitors = Visitors(system)
+            system = stack.enter_context(a_system(lab.room()))
+            stages = [system.send(number) for number in letters]
+        visitors = Visitors(system.viewer, system.tokens)
         for _ in range(WARM):
             visitors.open()
         static = statistics.median(visitors.fetch() for _ in range(WARM))
-        for stage in system.stages:
+        for stage in stages:
             yield _beside(SEND, stage.letters, stage.accepted, static)
             yield _beside(MAIL, stage.letters, stage.mailed, static)
         for size in lab.sizes.visits:
@@ -138,22 +142,22 @@ def _beside(row: str, size: int, ours: float, static: float) -> Line:
 
 def _under_load(visitors: Visitors, lasting: float) -> Iterator[Line]:
     """Find the peak of openings in a second, then look at half of it."""
-    peak, at_peak = max(
-        (_peak(visitors.open, clients, lasting), clients) for clients in CLIENTS
+    most, at_peak = max(
+        (peak(visitors.open, clients, lasting), clients) for clients in CLIENTS
     )
     static, _ = max(
-        (_peak(visitors.fetch, clients, lasting), clients) for clients in CLIENTS
+        (peak(visitors.fetch, clients, lasting), clients) for clients in CLIENTS
     )
     yield Line(
         row="open, at peak load",
         size=at_peak,
         unit="per s",
-        ours=peak,
+        ours=most,
         peer=STATIC,
         theirs=static,
-        ratio=peak / static,
+        ratio=most / static,
     )
-    took = _paced(visitors.open, peak / 2, lasting)
+    took = _paced(visitors.open, most / 2, lasting)
     late = percentile(took, 0.99) * MICRO
     yield Line(
         row="open, p99 at half of peak load",
@@ -167,7 +171,7 @@ def _under_load(visitors: Visitors, lasting: float) -> Iterator[Line]:
     )
 
 
-def _peak(visit: Callable[[], float], clients: int, lasting: float) -> float:
+def peak(visit: Callable[[], float], clients: int, lasting: float) -> float:
     """Return how many visits a second `clients` get done, each without a pause."""
     end = time.perf_counter() + lasting
 

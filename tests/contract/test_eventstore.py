@@ -78,7 +78,9 @@ def test_the_first_fact_of_a_stream_expects_none(journal: Journal) -> None:
 def test_a_repeat_returns_the_first_answer(journal: Journal) -> None:
     batch = [raw(), raw()]
     first = journal.append("a", batch, expected=NO_STREAM)
-    assert journal.append("a", batch, expected=NO_STREAM) == first
+    again = journal.append("a", batch, expected=NO_STREAM)
+    assert again == first
+    assert not again.fresh
     assert len(list(journal.read("a"))) == 2
 
 

@@ -23,6 +23,7 @@ from shared.eventstore.port import (
     WrongVersion,
 )
 from shared.eventstore.sqlite import SqliteJournal
+from shared.eventstore.sqlitefile import checksum
 from tests.builders import raw
 from tests.children import child
 
@@ -113,6 +114,18 @@ def test_an_altered_row_is_named_and_not_shown(
     journal.append("a", [raw(size=9) for _ in range(3)], expected=NO_STREAM)
     tamper(path, change)
     with pytest.raises(CorruptRecord, match=r"position [12] "):
+        journal.read_all(0, PAGE)
+
+
+def test_a_row_of_no_stream_is_refused_even_with_a_forged_checksum(
+    path: Path, journal: SqliteJournal
+) -> None:
+    event = raw()
+    journal.append("a", [event], expected=NO_STREAM)
+    seal = checksum(event, "None", 0, 1)  # as if that were the stream's name
+    forged = f"UPDATE events SET seal = {seal}"  # noqa: S608  # a number of ours
+    tamper(path, forged, "DELETE FROM streams")
+    with pytest.raises(CorruptRecord, match="positions 1 to 1"):
         journal.read_all(0, PAGE)
 
 

@@ -29,7 +29,10 @@ OUTSIDE: Final = {  # peers that are no pods of ours, by the text of their selec
 
 @dataclass(frozen=True)
 class Pod:
-    """A kind of pod: the workload it comes from, its labels and its description."""
+    """A kind of pod: the workload it comes from, its labels and its description.
+
+    It runs in so many replicas; 0 if only when somebody asks for it.
+    """
 
     name: str
     labels: Mapping[str, str]
@@ -57,7 +60,8 @@ def of_kind(overlay: str, kind: str) -> list[Manifest]:
 def pods(overlay: str) -> list[Pod]:
     found: list[Pod] = []
     for one in rendered(overlay):
-        template = one.get("spec", {}).get("template")
+        spec = one.get("spec", {})
+        template = spec.get("jobTemplate", {"spec": spec})["spec"].get("template")
         if template is None:
             continue
         found.append(
@@ -65,7 +69,7 @@ def pods(overlay: str) -> list[Pod]:
                 name=one["metadata"]["name"],
                 labels=template["metadata"]["labels"],
                 spec=template["spec"],
-                replicas=one["spec"]["replicas"],
+                replicas=spec.get("replicas", 0),
             )
         )
     return found

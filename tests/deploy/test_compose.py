@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.brokerage import rights
 from tests.deploy.manifests import COMPONENT, NAME, ROOT, allowed, pods
 
 FILE = ROOT / "deploy" / "compose.yaml"
@@ -39,7 +40,15 @@ def test_a_container_is_hardened(name: str) -> None:
     assert one["mem_limit"]
     assert one["pids_limit"]
     assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & one.keys()
-    assert one["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    if not one.get("profiles"):
+        assert one["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+def test_only_what_an_operator_asks_for_stands_aside() -> None:
+    aside = {name: one for name, one in RUNNING.items() if one.get("profiles")}
+    assert aside.keys() == {"operator"}
+    assert aside["operator"]["profiles"] == ["operator"]
+    assert aside["operator"]["restart"] == "no"
 
 
 @pytest.mark.parametrize("name", RUNNING)
@@ -74,7 +83,7 @@ def test_who_shares_a_zone_is_who_may_talk_in_the_cluster() -> None:
 
 def test_each_process_is_handed_the_same_secrets_as_in_the_cluster() -> None:
     for pod in pods("staging"):
-        if pod.labels[COMPONENT] not in {"rpc", "follow", "work", "web"}:
+        if pod.labels[COMPONENT] not in {"rpc", "follow", "work", "web", "once"}:
             continue
         handed = set()
         for volume in RUNNING[pod.name]["volumes"]:
@@ -86,6 +95,8 @@ def test_each_process_is_handed_the_same_secrets_as_in_the_cluster() -> None:
                 assert mode == ["ro"]
             if target.startswith("/run/offered/"):
                 handed.add(source)
+        if "/pairs" in handed:
+            handed ^= {"/pairs", *(f"/pairs/{a}.{b}" for a, b in rights())}
         assert handed == {_folder(name) for name in _secrets(pod.spec)}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.image import place
 from services.policy import POLICY
+from shared.settings import Settings
 from tests.deploy.manifests import (
     COMPONENT,
     K8S,
@@ -95,7 +96,7 @@ def test_a_pod_is_bounded_and_watched(pod: Pod) -> None:
     for one in containers(pod):
         for bound in ("requests", "limits"):
             assert one["resources"][bound].keys() == {"cpu", "memory"}
-    for one in pod.spec["containers"]:
+    for one in pod.spec["containers"] if pod.replicas else ():
         probes = [one[f"{kind}Probe"] for kind in ("startup", "readiness", "liveness")]
         assert all({"exec", "httpGet", "tcpSocket"} & probe.keys() for probe in probes)
     for volume in pod.spec["volumes"]:
@@ -112,7 +113,7 @@ def test_a_pod_runs_exactly_one_known_image(pod: Pod) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_pod_has_one_budget_that_a_drain_can_meet(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget")
-    for pod in pods(overlay):
+    for pod in (pod for pod in pods(overlay) if pod.replicas):
         mine = [
             b["spec"] for b in budgets if selected(b["spec"]["selector"], pod.labels)
         ]
@@ -204,7 +205,7 @@ def test_a_pod_holds_the_keys_of_its_own_conversations_alone(overlay: str) -> No
     seen: set[str] = set()
     for pod in pods(overlay):
         service, component = pod.labels[NAME], pod.labels[COMPONENT]
-        if component not in {"rpc", "follow", "work", "web"}:
+        if component not in {"rpc", "follow", "work", "web", "once"}:
             continue
         calls = {pair for pair in talks if pair[0] == service}
         answers = {pair for pair in talks if pair[1] == service}
@@ -213,6 +214,7 @@ def test_a_pod_holds_the_keys_of_its_own_conversations_alone(overlay: str) -> No
             "work": calls,
             "web": calls,
             "follow": set(),
+            "once": talks,  # opens what could not be acted upon
         }[component]
         pairs = {secret for secret in mounted(pod) if secret.startswith("pair-")}
         assert pairs == {f"pair-{a}-{b}" for a, b in may}, pod.name
@@ -228,7 +230,7 @@ def test_secrets_come_as_files_through_a_copy_that_only_the_program_can_read(
         for name in one.get("env", ()):
             assert "secretKeyRef" not in name.get("valueFrom", {})
         assert all("secretRef" not in source for source in one.get("envFrom", ()))
-    if pod.labels[COMPONENT] in {"rpc", "follow", "work", "web"}:
+    if pod.labels[COMPONENT] in {"rpc", "follow", "work", "web", "once"}:
         offered = {
             volume["name"]
             for volume in pod.spec["volumes"]
@@ -241,6 +243,17 @@ def test_secrets_come_as_files_through_a_copy_that_only_the_program_can_read(
         assert not offered & {mount["name"] for mount in program["volumeMounts"]}
         (placed,) = [v for v in pod.spec["volumes"] if v["name"] == "placed"]
         assert placed["emptyDir"]["medium"] == "Memory"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_runs_when_asked_for_never_runs_by_itself(overlay: str) -> None:
+    asked = [pod.name for pod in pods(overlay) if not pod.replicas]
+    assert asked == ["operator"]
+    for one in of_kind(overlay, "CronJob"):
+        assert one["spec"]["suspend"] is True
+        job = one["spec"]["jobTemplate"]["spec"]
+        assert job["backoffLimit"] == 0
+        assert job["template"]["spec"]["restartPolicy"] == "Never"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -262,6 +275,34 @@ def test_public_and_staff_sites_have_names_of_their_own(overlay: str) -> None:
     }
     assert hosts.keys() == {"portal", "viewer"}
     assert len(set(hosts.values())) == len(hosts)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_way_in_writes_who_the_client_is_and_is_the_only_one_to(
+    overlay: str,
+) -> None:
+    (settings,) = (
+        one["data"]
+        for one in of_kind(overlay, "ConfigMap")
+        if "LETTERLOCK_TRUSTED_PROXIES" in one["data"]
+    )
+    named = {"LETTERLOCK_TRUSTED_PROXIES": settings["LETTERLOCK_TRUSTED_PROXIES"]}
+    assert Settings.from_env(named).trusted_proxies
+    for one in of_kind(overlay, "Ingress"):
+        marks = {
+            key.partition("/")[2]: value
+            for key, value in one["metadata"]["annotations"].items()
+        }
+        assert "ssl-passthrough" not in marks  # else clients write the header
+        assert marks["backend-protocol"] == "HTTPS"
+        assert marks["proxy-ssl-verify"] == "on"
+        namespace = one["metadata"]["namespace"]
+        assert marks["proxy-ssl-secret"] == f"{namespace}/ingress-trust"
+        (rule,), (shown,) = one["spec"]["rules"], one["spec"]["tls"]
+        assert shown["hosts"] == [rule["host"]]
+    ways = allowed(overlay)
+    for site in ("portal-web", "viewer-web"):
+        assert {frm for frm, to, _ in ways if to == site} == {"ingress"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

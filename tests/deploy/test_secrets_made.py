@@ -11,14 +11,17 @@ import pytest
 from cryptography import x509
 
 from deploy import prepare
-from deploy.image import first_admin, place, rewrap
+from deploy.image import first_admin, place, rebuild, rewrap, sign_in
+from services.brokerage import create_accounts
 from services.compose import create_data, opened
 from services.policy import POLICY
+from services.portal.errors import StaffUnknown
 from shared.codec import Place
 from shared.crypto.kek import Keks
 from shared.crypto.keyring import Keyring
 from shared.crypto.seal import place_of_row
 from shared.crypto.tombstones import Tombstones
+from shared.fence import AlreadyFollowed
 from shared.settings import DataFolder, Settings
 from tests.deploy.manifests import COMPONENT, NAME, OVERLAYS, pods
 
@@ -67,7 +70,7 @@ def test_every_user_of_the_broker_has_the_password_that_the_broker_knows_hashed(
 def test_each_server_proves_the_names_it_is_called_by(made: Path) -> None:
     wanted = {
         "broker": {"broker"},
-        "store": {"store", "store-0", "store-1", "store-2", "*.store"},
+        "store": {"store", "store-0", "store-1.store", "store-2.store"},
         "mailbox": {"mailbox"},
         "portal-web": {"portal.localhost", "portal.example.org"},
         "viewer-web": {"letters.localhost"},
@@ -139,8 +142,26 @@ def test_the_first_administrator_is_invited_once(tmp_path: Path) -> None:
                 pass
         with pytest.raises(first_admin.NotTheFirst):
             first_admin.invite(apis, "Mr Eve Dropper", "eve@example.org")
+        assert len(sign_in.secret_for(apis, "Ada@example.org")) > 20
+        with pytest.raises(StaffUnknown):
+            sign_in.secret_for(apis, "eve@example.org")
         for follower in followers:
             follower.close()
+
+
+def test_lists_are_made_anew_only_while_nobody_follows(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data")
+    create_data(settings.folder)
+    create_accounts(settings)
+    told: list[str] = []
+    assert rebuild.rebuild_all("crm", settings, told.append) == ["crm-contacts-v1"]
+    assert told[-1] == "crm-contacts-v1: rebuilt"
+    with opened(settings) as core:
+        following = core.followed[0].follower(settings.folder.run)
+        following.prepare()
+        with pytest.raises(AlreadyFollowed):
+            rebuild.rebuild_all("crm", settings, told.append)
+        following.close()
 
 
 def _keyring(data: DataFolder) -> Keyring:

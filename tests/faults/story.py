@@ -227,8 +227,9 @@ class Story:
         seen = envelope.preview(look, self.by("sender"))
         assert BODY in seen.html
         assert STORY in seen.html
-        undone = self.send()
-        envelope.cancel(CancelSend(envelope_id=undone), self.by("sender"))
+        if self.system.core.settings.undo_window:
+            undone = self.send()
+            envelope.cancel(CancelSend(envelope_id=undone), self.by("sender"))
         self.envelope = self.send()
 
     def _opening(self) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from shared.codec import EventCodec
 from shared.events import CATALOGUE, Event, Meta, NewEvent, Sealed
 from shared.eventstore.port import RawRecord
+from shared.instants import micros
 from tests.builders import NOON
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def sample(cls: type[Event]) -> NewEvent:
         for f in dataclasses.fields(cls)  # type: ignore[arg-type]  # a dataclass
     }
     meta = Meta(
-        at=NOON,
+        at_micros=micros(NOON),
         command_id=ID,
         correlation_id=ID,
         actor="5" * 32,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,11 @@ from services.demo_data import DemoIds
 from services.supervisor import PROCESSES, Supervisor, await_ready, enter_demo
 from services.talking import talking
 from services.verbs import prepare_demo
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.errors import Fault
-from shared.mailbox import Mailbox, MailSink
 from shared.messaging.node import Node
 from shared.settings import Settings
+from tests.journeys.post import Post, listening
 from tests.messaging.broker import free_settings, private_broker
 
 T = TypeVar("T")
@@ -29,9 +29,15 @@ PATIENCE = 60.0
 
 @dataclass
 class Folder:
-    """What a walk asks of the core: its settings alone."""
+    """What walks and stories ask of the core: settings, time, operations."""
 
     settings: Settings
+    callers: Mapping[str, Apis]
+    clock: Clock
+
+    def apis(self, caller: str) -> Apis:
+        """Return the operations as `caller` has them."""
+        return self.callers[caller]
 
 
 @dataclass
@@ -41,12 +47,18 @@ class City:
     core: Folder
     apis: Apis  # as the portal
     public: Apis  # as the viewer
-    mailbox: Mailbox
+    mailbox: Post
     portal: str
     viewer: str
     ids: DemoIds
     supervisor: Supervisor
     node: Node
+    watch: ExitStack  # what starts again whatever ends
+
+    def end_processes(self) -> None:
+        """End every process for good; the broker stays."""
+        self.watch.close()
+        self.supervisor.stop()
 
     @property
     def settings(self) -> Settings:
@@ -65,10 +77,8 @@ def a_city(**more: str) -> Iterator[City]:
         )
         settings = free_settings(folder, **more)
         prepare_demo(settings)
-        mailbox = Mailbox(SystemClock())
-        sink = MailSink(mailbox, settings.smtp_port)
-        sink.start()
-        stack.callback(sink.stop)
+        mailbox = Post()
+        stack.enter_context(listening(mailbox, settings.smtp_port))
         node = stack.enter_context(private_broker(settings))
         supervisor = Supervisor(settings)
         stack.callback(supervisor.stop)
@@ -76,19 +86,23 @@ def a_city(**more: str) -> Iterator[City]:
             if words != ("web", "mailbox"):
                 supervisor.start(words)
         await_ready(settings, supervisor)
-        stack.enter_context(watched(supervisor))
+        watch = stack.enter_context(ExitStack())
+        watch.enter_context(watched(supervisor))
         portal = stack.enter_context(talking(settings, "portal"))
         viewer = stack.enter_context(talking(settings, "viewer"))
+        apis, public = portal.apis("portal"), viewer.apis("viewer")
+        callers = {"portal": apis, "viewer": public}
         yield City(
-            core=Folder(settings),
-            apis=portal.apis("portal"),
-            public=viewer.apis("viewer"),
+            core=Folder(settings, callers, SystemClock()),
+            apis=apis,
+            public=public,
             mailbox=mailbox,
             portal=portal_url(settings),
             viewer=viewer_url(settings),
             ids=enter_demo(settings),
             supervisor=supervisor,
             node=node,
+            watch=watch,
         )
 
 
@@ -110,9 +124,9 @@ def watched(supervisor: Supervisor) -> Iterator[None]:
         thread.join()
 
 
-def until(wanted: Callable[[], T], what: str) -> T:
-    """Return the first true answer within a minute."""
-    end = time.monotonic() + PATIENCE
+def until(wanted: Callable[[], T], what: str, *, patience: float = PATIENCE) -> T:
+    """Return the first true answer within `patience` s, a minute unless told."""
+    end = time.monotonic() + patience
     while not (found := wanted()):
         assert time.monotonic() < end, f"{what} did not come"
         time.sleep(0.05)

@@ -1,7 +1,9 @@
 """The judge: what must never stand in a store, by positions and nothing else.
 
 It reads facts in the order of the store and mails as the relay took them; it knows no
-handler. `test_judge.py` shows it histories with planted faults.
+handler. Versions in a stream have no gaps in any store; positions rise in every store,
+and have no gaps where the store promises it (memory and SQLite; a cluster does not).
+`test_judge.py` shows it histories with planted faults.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from services.envelope.events import (
 )
 from services.letters.events import LetterIssued, LetterWithdrawn
 from shared.events import Recorded
-from shared.eventstore.port import EventStore
+from shared.eventstore.port import NO_STREAM, EventStore
 from shared.mailbox import Mail
 from tests.journeys.post import token_of
 
@@ -62,6 +64,7 @@ class _Life:
 class Judge:
     """Goes through the facts once and notes what breaks a rule."""
 
+    gapless: bool = True  # the store promises positions without gaps
     wrongs: list[str] = field(default_factory=list)
     _withdrawn: set[str] = field(default_factory=set)
     _stops: dict[str, set[str]] = field(default_factory=dict)
@@ -71,19 +74,30 @@ class Judge:
     _lives: dict[str, _Life] = field(default_factory=dict)
     _ids: set[object] = field(default_factory=set)
     _last: int = 0
+    _versions: dict[str, int] = field(default_factory=dict)  # last of each stream
 
     def hear(self, records: Iterable[Recorded]) -> list[str]:
         """Return what is wrong with the facts, each with its position."""
         for record in records:
-            self._hold(record, record.position == self._last + 1, "a gap in the store")
-            self._last = record.position
-            self._hold(record, record.event_id not in self._ids, "a fact twice")
-            self._ids.add(record.event_id)
+            self._place(record)
             self._letters(record)
             self._contacts(record)
             self._relay(record)
             self._door(record)
         return self.wrongs
+
+    def _place(self, record: Recorded) -> None:
+        """Judge where it stands: in the store and in its stream."""
+        before, self._last = self._last, record.position
+        self._hold(record, record.position > before, "out of order in the store")
+        if self.gapless:
+            self._hold(record, record.position == before + 1, "a gap in the store")
+        last = self._versions.get(record.stream, NO_STREAM)
+        self._versions[record.stream] = record.version
+        self._hold(record, record.version > last, "a version twice in its stream")
+        self._hold(record, record.version <= last + 1, "a gap in its stream")
+        self._hold(record, record.event_id not in self._ids, "a fact twice")
+        self._ids.add(record.event_id)
 
     def _hold(self, record: Recorded, holds: object, otherwise: str) -> None:
         if not holds:
@@ -192,9 +206,12 @@ class Judge:
                 pass
 
 
-def judge(records: Iterable[Recorded]) -> list[str]:
-    """Return what is wrong with a history from the first fact on."""
-    return Judge().hear(records)
+def judge(records: Iterable[Recorded], *, gapless: bool = True) -> list[str]:
+    """Return what is wrong with a history from the first fact on.
+
+    `gapless` tells whether the store promises positions without gaps.
+    """
+    return Judge(gapless=gapless).hear(records)
 
 
 Link = tuple[str, int]  # envelope id, generation

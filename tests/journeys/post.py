@@ -47,6 +47,7 @@ class Post(Mailbox):
             self._all.append(mail)
             for reference in set(REFERENCE.findall(mail.part("plain"))):
                 self._by_reference[reference].append(mail)
+        super().take(recipients, source)  # for who waits
 
     @override
     def mails(self) -> list[Mail]:

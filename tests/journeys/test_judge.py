@@ -9,6 +9,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from services.crm.events import ContactForgotten, ContactStopped, SendPermitted
@@ -103,7 +104,7 @@ def told(*events: Event, late: timedelta = timedelta(0)) -> list[Recorded]:
             meta=meta_of(
                 event, a_context(), NOON + (late if number == last else timedelta(0))
             ),
-            digest="",
+            body=b"",
         )
         for number, event in enumerate(events)
     ]
@@ -158,9 +159,26 @@ def test_a_showing_after_the_expiry_is_found() -> None:
 
 def test_a_gap_and_a_doubled_fact_are_found() -> None:
     history = told(*LAWFUL)
-    assert any("a gap" in one for one in judge([history[0], history[8]]))
-    twice = [history[0], replace(history[0], position=2)]
+    missing = judge([history[0], history[8]])
+    assert any("a gap in the store" in one for one in missing)
+    assert any("a gap in its stream" in one for one in missing)
+    twice = [history[0], msgspec.structs.replace(history[0], position=2)]
     assert any("a fact twice" in one for one in judge(twice))
+    assert any("a version twice" in one for one in judge(twice))
+
+
+def test_where_positions_may_have_gaps_all_else_is_still_found() -> None:
+    attempted = replace(ATTEMPTED, permit=100 * ATTEMPTED.permit)
+    history = told(*LAWFUL[:4], attempted, *LAWFUL[5:])
+    lawful = [msgspec.structs.replace(r, position=100 * r.position) for r in history]
+    assert judge(lawful, gapless=False) == []
+    assert any("a gap in the store" in one for one in judge(lawful))
+    lost = judge([*lawful[:6], *lawful[7:]], gapless=False)
+    assert any("a gap in its stream" in one for one in lost)
+    swapped = judge([lawful[1], lawful[0], *lawful[2:]], gapless=False)
+    assert any("out of order in the store" in one for one in swapped)
+    again = msgspec.structs.replace(lawful[-1], position=10_000)
+    assert any("a fact twice" in one for one in judge([*lawful, again], gapless=False))
 
 
 @pytest.mark.parametrize(

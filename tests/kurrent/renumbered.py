@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from shared.eventstore.port import (
     NO_STREAM,
     PAGE,
@@ -59,7 +61,7 @@ class Renumbered:
 
     def _seen(self, record: RawRecord) -> RawRecord:
         assert record.stream.startswith(self._prefix)
-        return replace(
+        return structs.replace(
             record,
             stream=record.stream.removeprefix(self._prefix),
             position=self._number(record.position),

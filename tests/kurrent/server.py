@@ -61,15 +61,22 @@ class StandIn:
         self,
         cluster: Cluster | None = None,
         *,
+        host: str = "",
+        at: str = "localhost",
         port: int = 0,
         certificate: tuple[bytes, bytes] | None = None,
         login: str = "",
     ) -> None:
-        """Serve `cluster`; with a key and certificate (PEM) over TLS only."""
+        """Serve `cluster`; with a key and certificate (PEM) over TLS only.
+
+        `at` is the address listened on; `host` is the name the node gives itself,
+        unless the cluster names all of them.
+        """
         self.faults = Faults()
         self.calls = 0
         self.subscriptions: list[int | None] = []  # begun after; None: at the end
         self.cluster = cluster or Cluster()
+        self.host = host or self.cluster.host
         self.stopping = threading.Event()
         self._login = f"Basic {b64encode(login.encode()).decode()}" if login else ""
         self._server = grpc.server(
@@ -81,7 +88,7 @@ class StandIn:
         )
         streams_pb2_grpc.add_StreamsServicer_to_server(_Streams(self), self._server)
         gossip_pb2_grpc.add_GossipServicer_to_server(_Gossip(self), self._server)
-        address = f"localhost:{port}"
+        address = f"{at}:{port}"
         if certificate:
             proof = grpc.ssl_server_credentials([certificate])
             self.port = self._server.add_secure_port(address, proof)
@@ -117,7 +124,7 @@ class StandIn:
             context.set_trailing_metadata(
                 (
                     ("exception", "not-leader"),
-                    ("leader-endpoint-host", "localhost"),
+                    ("leader-endpoint-host", leader.host),
                     ("leader-endpoint-port", str(leader.port)),
                 )
             )
@@ -153,9 +160,7 @@ class _Gossip(gossip_pb2_grpc.GossipServicer):
             gossip_pb2.MemberInfo(
                 state=state.Leader if node.leads else state.Follower,
                 is_alive=True,
-                http_end_point=gossip_pb2.EndPoint(
-                    address=self._node.cluster.host, port=node.port
-                ),
+                http_end_point=gossip_pb2.EndPoint(address=node.host, port=node.port),
             )
             for node in self._node.cluster.nodes
         ]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from typing_extensions import override
 
 from shared.eventstore.kurrent import KurrentJournal
@@ -86,8 +87,8 @@ def test_the_position_is_looked_up_if_the_server_does_not_tell_it(
 def test_the_events_on_the_server_are_plain_json_under_the_facts_name(
     server: StandIn, journal: KurrentJournal
 ) -> None:
-    event = replace(raw(size=3), schema=12)
-    bare = replace(raw(), meta=b"{}")
+    event = structs.replace(raw(size=3), schema=12)
+    bare = structs.replace(raw(), meta=b"{}")
     journal.append("a", [event, bare], expected=NO_STREAM)
     first, second = server.log.stream("a")
     assert first.type == "ThingMade"
@@ -164,9 +165,11 @@ def test_names_of_the_server_are_refused(journal: KurrentJournal) -> None:
         with pytest.raises(ValueError, match=r"\$"):
             journal.append(stream, [raw()], expected=NO_STREAM)
     with pytest.raises(ValueError, match=r"\$"):
-        journal.append("a", [replace(raw(), type_name="$>")], expected=NO_STREAM)
+        journal.append(
+            "a", [structs.replace(raw(), type_name="$>")], expected=NO_STREAM
+        )
     with pytest.raises(ValueError, match="compact JSON"):
-        journal.append("a", [replace(raw(), meta=b"[]")], expected=NO_STREAM)
+        journal.append("a", [structs.replace(raw(), meta=b"[]")], expected=NO_STREAM)
     assert journal.read_all(0, PAGE) == []
 
 

@@ -22,7 +22,7 @@ from shared.context import Done
 from shared.errors import Fault
 from shared.messaging.client import RemoteFault
 from shared.messaging.desk import Desk
-from shared.messaging.names import ASK, DELIVERIES, REPLY, own_queue, queue_of
+from shared.messaging.names import ASK, DEAD, DELIVERIES, REPLY, own_queue, queue_of
 from shared.messaging.node import Node, Tls
 from shared.messaging.port import Unreachable
 from shared.messaging.rabbit.broker import BROKEN
@@ -226,6 +226,33 @@ def test_without_dead_letters_nothing_is_dropped_and_somebody_is_alarmed(
         wait_for(lambda: len(listed(settings)) == 1)
     assert listed(settings)[0]["cause"] == "form:json"
     node.control("purge_queue", *vhost, "dead")
+
+
+def test_full_dead_letters_refuse_and_what_they_refuse_waits(
+    brokered: tuple[Settings, Node], caplog: pytest.LogCaptureFixture, crm: CrmApi
+) -> None:
+    settings, node = brokered
+    vhost = ("-p", settings.broker_vhost)
+    node.control("purge_queue", *vhost, DEAD)
+    narrow = ("set_policy", *vhost, "narrow", "^dead$", '{"max-length":1}')
+    node.control(*narrow, "--apply-to", "queues")
+    poison = [Forge(settings).twisted(lambda plain: plain[:-1]) for _ in range(6)]
+    try:
+        with read_by(settings, Handler()) as reading:
+            with raw_channel(settings, "portal") as channel:
+                for each in poison:
+                    channel.basic_publish_confirm(
+                        as_sent(channel, each), exchange=ASK, routing_key="crm.create"
+                    )
+            wait_for(lambda: "dead letters cannot be kept" in caplog.text)
+            assert crm.create(*person()).ref == "r"  # others are served
+            assert len(reading.handler.calls) == 1
+            assert 0 < len(listed(settings)) < len(poison)
+            node.control("clear_policy", *vhost, "narrow")
+            wait_for(lambda: len(listed(settings)) == len(poison))
+            wait_for(lambda: state_of(settings, queue_of("crm")).waiting == 0)
+    finally:
+        node.control("purge_queue", *vhost, DEAD)
 
 
 def test_tls_is_checked_and_nothing_else_is_spoken(tmp_path: Path) -> None:

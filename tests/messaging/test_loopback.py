@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.audit.commands import GetTimeline
 from services.compose import Apis, create_data
 from services.crm.commands import CreateContact, GetContact, SearchContacts
 from services.crm.errors import ContactInvalid, ContactUnknown
@@ -114,6 +115,12 @@ def test_the_gate_stands_on_the_callees_side(wired: Wired) -> None:
 def test_a_service_without_a_pair_key_cannot_even_ask(wired: Wired) -> None:
     with pytest.raises(Fault):
         wired.apis("viewer").crm.create(PERSON, sender())
+    assert wired.carrier.seen == []
+
+
+def test_the_viewer_cannot_name_an_envelope_to_hear_its_history(wired: Wired) -> None:
+    with pytest.raises(Fault):  # no pair of keys with the evidence service
+        wired.apis("viewer").audit.timeline(GetTimeline(envelope_id="e" * 32), sender())
     assert wired.carrier.seen == []
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.audit.commands import GetTimeline
+from services.audit.errors import TrailUnknown
 from services.envelope.api import Held, Letter
 from services.envelope.commands import ReadLetter
 from services.envelope.errors import TicketInvalid
@@ -58,12 +60,21 @@ class Reader:
         return self._letter(held.envelope, content)
 
     def held(self, request: ReadLetter, context: CallContext) -> Held:
-        """As `EnvelopeApi.held`; raises what `read` raises, writes nothing."""
+        """As `EnvelopeApi.held`; raises what `read` raises, writes nothing.
+
+        Whose history it is says the ticket: the pages outside name no envelope.
+        """
         envelope = self._held(request, context).envelope
+        asked = GetTimeline(envelope_id=envelope.envelope_id)
+        try:
+            trail = self._tools.audit.timeline(asked, context.step("history")).lines
+        except TrailUnknown:  # opened this moment; the trail has not come to it
+            trail = ()
         return Held(
             envelope_id=envelope.envelope_id,
             reference=reference_of(envelope.envelope_id),
             organisation=self._tools.organisation(),
+            trail=trail,
         )
 
     def _held(self, request: ReadLetter, context: CallContext) -> _Held:

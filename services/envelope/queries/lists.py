@@ -6,23 +6,51 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 
-from services.envelope.api import MessageList, MessageRow, MessageView
+from services.envelope.api import MessageList, MessageView
 from services.envelope.commands import GetAttention, GetMessage, GetMessages
 from services.envelope.errors import EnvelopeUnknown
-from services.envelope.model.words import reference_of
+from services.envelope.queries.rows import PAGE, SHOWN, Opening
 from services.envelope.tables import MESSAGES, MESSAGES_NAME
 from shared.clock import Clock, from_micros, micros
 from shared.crypto.keyring import Keyring
-from shared.crypto.seal import place_of_row
 from shared.readmodel import ReadModel
 
 MOST: Final = 200  # rows of a page
 PAGES: Final = 10
 SOON: Final = timedelta(hours=24)
-_NOTHING: Final = {"title": "", "record": "", "formal_name": "", "sender_name": ""}
+_NEWEST: Final = 2**63 - 1  # a position after all others
+
+_OF_CONTACT: Final = PAGE.where(
+    MESSAGES.c.contact_id == bindparam("contact"),
+    MESSAGES.c.position < bindparam("before"),
+)
+_LAPSING: Final = and_(
+    MESSAGES.c.viewed_at.is_(None),
+    MESSAGES.c.relayed_at.is_not(None),
+    MESSAGES.c.expires_at > bindparam("now"),
+    MESSAGES.c.expires_at <= bindparam("soon"),
+)
+_ATTENTION: Final = PAGE.where(
+    or_(MESSAGES.c.failure.is_not(None), _LAPSING),
+    MESSAGES.c.erased.is_(False),
+    MESSAGES.c.disabled.is_(False),
+    MESSAGES.c.cancelled.is_(False),
+)
+_ONE: Final = select(
+    *SHOWN,
+    MESSAGES.c.letter_class,
+    MESSAGES.c.purpose,
+    MESSAGES.c.means,
+    MESSAGES.c.release_at,
+    MESSAGES.c.consigned,
+    MESSAGES.c.cancelled,
+    MESSAGES.c.failure,
+    MESSAGES.c.wrong_answers,
+    MESSAGES.c.letter_hash,
+    MESSAGES.c.rendition,
+).where(MESSAGES.c.envelope_id == bindparam("envelope"))
 
 
 class MessageLists:
@@ -31,37 +59,40 @@ class MessageLists:
     def __init__(self, readmodel: ReadModel, keyring: Keyring, clock: Clock) -> None:
         """Read from `readmodel` and open what is sealed there with `keyring`."""
         self._readmodel = readmodel
-        self._keyring = keyring
+        self._opening = Opening(keyring)
         self._clock = clock
 
     def messages(self, request: GetMessages) -> MessageList:
         """As `Lists.messages`."""
-        where = MESSAGES.c.contact_id == request.contact_id
-        if request.before > 0:
-            where = and_(where, MESSAGES.c.position < request.before)
-        return self._page(where, request.limit, request.after)
+        return self._page(
+            _OF_CONTACT,
+            request.limit,
+            request.after,
+            contact=request.contact_id,
+            before=request.before if request.before > 0 else _NEWEST,
+        )
 
     def message(self, request: GetMessage) -> MessageView:
         """As `Lists.message`."""
         fresh = self._fresh(request.after)
-        query = select(MESSAGES).where(MESSAGES.c.envelope_id == request.envelope_id)
-        with self._readmodel.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None:
+        now = micros(self._clock.now())
+        found = self._readmodel.fetch(_ONE, envelope=request.envelope_id, now=now)
+        if not found:
             raise EnvelopeUnknown
-        now = self._clock.now()
-        undoable = not (row.consigned or row.cancelled)
+        shown, more = found[0][: len(SHOWN)], found[0][len(SHOWN) :]
+        letter_class, purpose, means, release_at, consigned, cancelled, *rest = more
+        failure, wrong_answers, letter_hash, rendition = rest
         return MessageView(
-            row=self._shown(row, now),
-            letter_class=row.letter_class,
-            purpose=row.purpose,
-            check=row.means,
-            release_at=from_micros(row.release_at),
-            can_cancel=undoable and micros(now) < row.release_at,
-            failure=row.failure,
-            wrong_answers=row.wrong_answers,
-            letter_hash=row.letter_hash,
-            rendition=row.rendition,
+            row=self._opening.lines([shown])[0],
+            letter_class=letter_class,
+            purpose=purpose,
+            check=means,
+            release_at=from_micros(release_at),
+            can_cancel=not (consigned or cancelled) and now < release_at,
+            failure=failure,
+            wrong_answers=wrong_answers,
+            letter_hash=letter_hash,
+            rendition=rendition,
             fresh=fresh,
         )
 
@@ -81,35 +112,24 @@ class MessageLists:
 
     def attention(self, request: GetAttention) -> MessageList:
         """As `Lists.attention`: not delivered, or ending unread within a day."""
-        now = self._clock.now()
-        undelivered = MESSAGES.c.failure.is_not(None)
-        lapsing = and_(
-            MESSAGES.c.viewed_at.is_(None),
-            MESSAGES.c.relayed_at.is_not(None),
-            MESSAGES.c.expires_at > micros(now),
-            MESSAGES.c.expires_at <= micros(now + SOON),
-        )
-        alive = and_(
-            MESSAGES.c.erased.is_(False),
-            MESSAGES.c.disabled.is_(False),
-            MESSAGES.c.cancelled.is_(False),
-        )
-        where = and_(or_(undelivered, lapsing), alive)
-        return self._page(where, request.limit, request.after)
+        soon = micros(self._clock.now() + SOON)
+        return self._page(_ATTENTION, request.limit, request.after, soon=soon)
 
     def sent_since(
         self, contact_id: str, page: str, record: str, since: datetime
     ) -> bool:
         """As `Lists.sent_since`."""
-        query = select(MESSAGES).where(
+        sealed = (MESSAGES.c.envelope_id, MESSAGES.c.contact_id, MESSAGES.c.personal)
+        query = select(*sealed).where(
             MESSAGES.c.contact_id == contact_id,
             MESSAGES.c.page == page,
             MESSAGES.c.accepted_at > micros(since),
             MESSAGES.c.cancelled.is_(False),
         )
         with self._readmodel.connect() as connection:
-            rows = connection.execute(query).all()
-        return any(self._personal(row)["record"] == record for row in rows)
+            rows = [tuple(row) for row in connection.execute(query)]
+        opened = self._opening.personal(rows)
+        return any(personal.record == record for personal in opened)
 
     def expired(self, now: datetime, limit: int) -> Sequence[str]:
         """As `Lists.expired`."""
@@ -138,73 +158,15 @@ class MessageLists:
     def _fresh(self, after: int) -> bool:
         return self._readmodel.await_position(after, MESSAGES_NAME)
 
-    def _page(self, where: ColumnElement[bool], limit: int, after: int) -> MessageList:
+    def _page(
+        self, query: Select[Any], limit: int, after: int, **values: int | str
+    ) -> MessageList:
         fresh = self._fresh(after)
         limit = min(max(limit, 1), MOST)
-        query = (
-            select(MESSAGES)
-            .where(where)
-            .order_by(MESSAGES.c.position.desc())
-            .limit(limit + 1)
-        )
-        with self._readmodel.connect() as connection:
-            rows = connection.execute(query).all()
-        now = self._clock.now()
+        now = micros(self._clock.now())
+        rows = self._readmodel.fetch(query, now=now, limit=limit + 1, **values)
         return MessageList(
-            rows=tuple(self._shown(row, now) for row in rows[:limit]),
+            rows=self._opening.lines(rows[:limit]),
             more=len(rows) > limit,
             fresh=fresh,
         )
-
-    def _shown(self, row: Row[Any], now: datetime) -> MessageRow:
-        personal = self._personal(row)
-        return MessageRow(
-            envelope_id=row.envelope_id,
-            contact_id=row.contact_id,
-            kind=row.kind,
-            page=row.page,
-            revision=row.revision,
-            sender_id=row.sender_id,
-            reference=reference_of(row.envelope_id),
-            status=_status(row, micros(now)),
-            accepted_at=from_micros(row.accepted_at),
-            relayed_at=_time(row.relayed_at),
-            fetched_at=_time(row.fetched_at),
-            viewed_at=_time(row.viewed_at),
-            viewed_grade=row.viewed_grade,
-            viewed_means=row.viewed_means,
-            expires_at=from_micros(row.expires_at),
-            position=row.position,
-            **personal,
-        )
-
-    def _personal(self, row: Row[Any]) -> dict[str, str]:
-        if row.personal is None:
-            return _NOTHING
-        place = place_of_row(MESSAGES.name, row.envelope_id, "personal")
-        plain = self._keyring.unseal_value(row.contact_id, place, row.personal)
-        if plain is None:
-            return _NOTHING
-        return msgspec.json.decode(plain, type=dict[str, str])
-
-
-def _time(value: int | None) -> datetime | None:
-    return None if value is None else from_micros(value)
-
-
-def _status(row: Row[Any], now: int) -> str:
-    """Return the one word for a message: what ended it, else how far it came."""
-    viewed = row.viewed_at is not None
-    renewed = row.generation > 1 and row.fetched_generation < row.generation
-    chain = (
-        (row.erased, "erased"),
-        (row.cancelled, "cancelled"),
-        (row.disabled, "disabled"),
-        (row.failure is not None and not viewed, "not_delivered"),
-        (now >= row.expires_at, "expired" if viewed else "lapsed_unread"),
-        (renewed, "renewed"),
-        (viewed, "viewed"),
-        (row.fetched_at is not None, "link_opened"),
-        (row.relayed_at is not None, "sent"),
-    )
-    return next((word for holds, word in chain if holds), "accepted")

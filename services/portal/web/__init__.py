@@ -23,6 +23,7 @@ from services.portal.web.forms import command_field
 from services.portal.web.home import home_pages
 from services.portal.web.letters import letter_pages
 from services.portal.web.messages import message_pages
+from services.portal.web.positions import use_positions
 from services.portal.web.requests import request_pages
 from services.portal.web.sending import sending_pages
 from services.portal.web.signin import signin_pages
@@ -96,6 +97,7 @@ def build_portal_app(
         ],
     )
     app.before_request(access.check)
+    use_positions(app)
     app.register_error_handler(ForeignRequest, _foreign)
     return app
 

@@ -9,13 +9,13 @@ from flask import request
 from markupsafe import Markup
 from wtforms import HiddenField  # type: ignore[import-untyped]  # ships no types
 
+from services.portal.web import positions
 from shared.errors import Malformed
 from shared.ids import mint
 from shared.web.forms import Field, PageForm
 
 TIME_ORDERED: Final = 7  # version of UUID
 NAME: Final = "command_id"
-LARGEST: Final = 2**63 - 1
 
 
 def hidden() -> Field[str]:
@@ -55,9 +55,10 @@ def command_field(known: UUID | None = None) -> Markup:
     )
 
 
-def position(name: str = "after") -> int:
-    """Return the position in the query, 0 if there is none or it is no number."""
-    text = request.args.get(name, "")
-    if not text.isascii() or not text.isdigit():
-        return 0
-    return min(int(text[:20]), LARGEST)
+def position(name: str = positions.NAME) -> int:
+    """Return the position in the query, 0 if there is none or it is no number.
+
+    One to wait for counts only if somebody was sent there (`positions`).
+    """
+    found = positions.number(request.args.get(name, ""))
+    return positions.waited_for(found) if name == positions.NAME else found

@@ -21,6 +21,7 @@ from shared.web.forms import PageForm, password, text
 from shared.web.limits import Limiter, TooManyTries, seconds
 from shared.web.security import browser_id
 from shared.web.sessions import Sessions, sign_in, sign_out
+from shared.web.sources import source
 
 TRY: Final = "sign-in"
 
@@ -41,12 +42,10 @@ def signin_pages(
     pages = Blueprint("signin", __name__, template_folder="templates")
 
     def _admitted(account: str) -> None:
-        source = request.remote_addr or ""
-        limits.admit(TRY, account=account, source=source, browser=browser_id())
+        limits.admit(TRY, account=account, source=source(), browser=browser_id())
 
     def _succeeded(account: str) -> None:
-        source = request.remote_addr or ""
-        limits.succeeded(TRY, account=account, source=source, browser=browser_id())
+        limits.succeeded(TRY, account=account, source=source(), browser=browser_id())
 
     @pages.get("/sign-in")
     def ask() -> str | Response:

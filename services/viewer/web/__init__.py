@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from services.audit.api import AuditApi
 from services.envelope.api import EnvelopeApi
 from services.viewer.web.choices import choices_pages
 from services.viewer.web.door import door_pages
@@ -24,7 +23,6 @@ class ViewerApis:
     """The operations these pages use, as the viewer may use them."""
 
     envelope: EnvelopeApi
-    audit: AuditApi
 
 
 def build_viewer_app(apis: ViewerApis, *, settings: WebSettings, clock: Clock) -> Flask:
@@ -36,7 +34,7 @@ def build_viewer_app(apis: ViewerApis, *, settings: WebSettings, clock: Clock) -
         clock=clock,
         blueprints=[
             door_pages(apis.envelope, limiter, clock),
-            letter_pages(apis.envelope, apis.audit, clock),
+            letter_pages(apis.envelope, clock),
             choices_pages(apis.envelope),
             plain_pages(apis.envelope),
         ],

@@ -16,6 +16,7 @@ from shared.ids import mint
 from shared.web.cookies import set_cookie
 from shared.web.limits import Limiter
 from shared.web.security import browser_id
+from shared.web.sources import source
 
 STATUS = {"open": 200, "locked": 429, "unknown": 404, "erased": 404}
 GONE = 410
@@ -49,18 +50,11 @@ def door_pages(envelope: EnvelopeApi, limiter: Limiter, clock: Clock) -> Bluepri
         return shown, status if status and door.state == "open" else plain
 
     def admit(token: str, what: str) -> None:
-        limiter.admit(
-            what,
-            account=token,
-            source=request.remote_addr or "",
-            browser=browser_id(),
-        )
+        limiter.admit(what, account=token, source=source(), browser=browser_id())
 
     def heard(token: str, what: str, *, browser: str = "") -> None:
         """Give the try back: it was no guess."""
-        limiter.succeeded(
-            what, account=token, source=request.remote_addr or "", browser=browser
-        )
+        limiter.succeeded(what, account=token, source=source(), browser=browser)
 
     @pages.get("/e/<token>")
     def ask(token: str) -> tuple[str, int]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
-from services.audit.api import AuditApi
-from services.audit.commands import GetTimeline
 from services.envelope.api import EnvelopeApi, Letter
 from services.envelope.commands import ReadLetter
 from services.envelope.errors import TicketInvalid
@@ -17,7 +15,7 @@ from shared.errors import DomainError
 from shared.web.security import browser_id
 
 
-def letter_pages(envelope: EnvelopeApi, audit: AuditApi, clock: Clock) -> Blueprint:
+def letter_pages(envelope: EnvelopeApi, clock: Clock) -> Blueprint:
     """Build the pages that a ticket opens."""
     pages = Blueprint("letter", __name__, template_folder="templates")
 
@@ -76,11 +74,10 @@ def letter_pages(envelope: EnvelopeApi, audit: AuditApi, clock: Clock) -> Bluepr
             held = envelope.held(ticket(), asking())
         except DomainError as refusal:
             return shut(refusal)
-        trail = audit.timeline(GetTimeline(envelope_id=held.envelope_id), asking())
         return render_template(
             "viewer/history.html",
             held=held,
-            entries=history(trail.lines),
+            entries=history(held.trail),
             now=clock.now(),
             organisation=held.organisation.name,
         )

@@ -70,19 +70,26 @@ class RabbitLine:
             self._listen()
             self._answers.clear()
             self.publish(ASK, f"{label.service}.{label.operation}", label, body)
-            while (left := end - time.monotonic()) > 0:
+            # The answer may come before the broker confirms the question: look first.
+            while (found := self._answer_to(label)) is None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    message = f"{label.service} did not answer in time"
+                    raise Unreachable(message)
                 with suppress(TimeoutError):
                     self._connection.drain_events(timeout=left)
-                for message in self._answers:
-                    found = _answer(message)
-                    if found and found[0].message_id == label.message_id:
-                        return found
-                self._answers.clear()
         except BROKEN as error:
             message = f"the way to {label.service} is broken: {type(error).__name__}"
             raise Unreachable(message) from None
-        message = f"{label.service} did not answer in time"
-        raise Unreachable(message)
+        return found
+
+    def _answer_to(self, label: Label) -> tuple[Label, bytes] | None:
+        """Return the answer to a question if it came; forget what else did."""
+        came = [_answer(message) for message in self._answers]
+        self._answers.clear()
+        return next(
+            (a for a in came if a and a[0].message_id == label.message_id), None
+        )
 
     def publish(self, exchange: str, key: str, label: Label, body: bytes) -> None:
         """Hand a sealed message to the broker, confirmed, transient and mandatory.

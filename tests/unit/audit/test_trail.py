@@ -423,25 +423,80 @@ def test_each_contact_has_gap_free_places_however_facts_interleave(
 
 
 @settings(max_examples=15, deadline=None)
-@given(cuts=st.lists(st.integers(1, 19), max_size=6))
+@given(
+    cuts=st.lists(st.integers(1, 19), max_size=6),
+    again=st.lists(st.integers(0, 5), min_size=7, max_size=7),
+)
 def test_rows_do_not_depend_on_how_the_facts_are_batched(
-    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], again: list[int]
 ) -> None:
+    """Nor on what is applied again, as after a crash: the end of the batch before."""
     records = _twenty_facts()
+    bounds = sorted(set(cuts))
+    batches = [
+        records[max(0, start - repeated) : end]
+        for start, end, repeated in zip(
+            [0, *bounds], [*bounds, len(records)], again, strict=False
+        )
+    ]
     digests = set()
-    for bounds in ([], sorted(set(cuts))):
+    for many in (False, True):
         readmodel = ReadModel(
             open_readmodel(tmp_path_factory.mktemp("rows") / "audit.db")
         )
         projection = TrailProjection()
         readmodel.create(projection.tables)
-        for start, end in zip([0, *bounds], [*bounds, len(records)], strict=True):
+        for batch in batches if many else [[record] for record in records]:
             with readmodel.begin() as connection:
-                projection.apply_many(connection, records[start:end])
+                if many:
+                    projection.apply_many(connection, batch)
+                else:
+                    projection.apply(connection, batch[0])
         with readmodel.connect() as connection:
             digests.add(digest_of(connection, [TRAIL]))
         readmodel.close()
     assert len(digests) == 1
+
+
+def test_the_follower_ends_an_interrupted_rebuild_with_every_index(
+    house: House,
+) -> None:
+    the_main_job(house)
+    house.follow()
+    with house.readmodel.connect() as connection:
+        live = digest_of(connection, [TRAIL])
+    indexes = _indexes(house.readmodel)
+
+    def interrupted(at: int, end: int) -> None:
+        raise KeyboardInterrupt(at, end)
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(house.bare, house.readmodel, TrailProjection(), interrupted)
+    assert _indexes(house.readmodel) < indexes
+    follower = Follower(house.bare, house.readmodel, [TrailProjection()])
+    while follower.run_once():
+        pass
+    assert _indexes(house.readmodel) == indexes
+    with house.readmodel.connect() as connection:
+        assert digest_of(connection, [TRAIL]) == live
+
+
+def test_a_rebuild_makes_every_index(house: House) -> None:
+    the_main_job(house)
+    house.follow()
+    indexes = _indexes(house.readmodel)
+    rebuild(house.bare, house.readmodel, TrailProjection(), lambda *_: None)
+    assert len(indexes) == 4
+    assert _indexes(house.readmodel) == indexes
+
+
+def _indexes(readmodel: ReadModel) -> set[str]:
+    with readmodel.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            " AND tbl_name = 'audit_trail'"
+        )
+        return {row[0] for row in found}
 
 
 def test_a_rebuilt_trail_is_the_live_trail(house: House) -> None:

@@ -563,7 +563,27 @@ def test_what_a_ticket_holds_is_told_without_a_letter(world: World) -> None:
     before = world.facts(sent.envelope_id)
     held = world.api.held(ReadLetter(ticket=ticket.ticket, browser=BROWSER), a_reader())
     assert (held.envelope_id, held.reference) == (sent.envelope_id, sent.reference)
+    assert [line.envelope for line in held.trail] == [sent.envelope_id]
     assert world.facts(sent.envelope_id) == before
+
+
+def test_a_ticket_opens_no_history_but_that_of_its_own_envelope(world: World) -> None:
+    one, other = world.sent_and_posted(), world.sent_and_posted()
+    assert one.envelope_id != other.envelope_id
+    ticket: Ticket = world.open(one.envelope_id)
+    held = world.api.held(ReadLetter(ticket=ticket.ticket, browser=BROWSER), a_reader())
+    assert {line.envelope for line in held.trail} == {one.envelope_id}
+    for stolen, browser in ((ticket.ticket, "another"), ("guessed", BROWSER)):
+        with pytest.raises(TicketInvalid):
+            world.api.held(ReadLetter(ticket=stolen, browser=browser), a_reader())
+
+
+def test_a_trail_that_lags_behind_is_no_fault_of_the_ticket(world: World) -> None:
+    sent = world.sent_and_posted()
+    ticket: Ticket = world.open(sent.envelope_id)
+    world.audit.known = False
+    held = world.api.held(ReadLetter(ticket=ticket.ticket, browser=BROWSER), a_reader())
+    assert (held.envelope_id, held.trail) == (sent.envelope_id, ())
 
 
 def test_a_command_repeated_in_another_browser_is_judged_anew(world: World) -> None:

@@ -67,7 +67,7 @@ def recorded(event: Event, at: datetime, event_id: UUID | None = None) -> Record
         version=0,
         position=1,
         meta=meta_of(event, service_context("test"), at),
-        digest="0" * 64,
+        body=b"",
     )
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
-from datetime import timedelta
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from services.envelope.commands import (
@@ -21,6 +26,7 @@ from services.envelope.errors import EnvelopeUnknown
 from services.envelope.events import EnvelopeExpired
 from services.envelope.handlers.streams import stream_of
 from services.envelope.tables import MESSAGES
+from shared.clock import from_micros
 from shared.refusals import ContactKeysDestroyed
 from tests.builders import NOON, a_context
 from tests.unit.envelope.world import (
@@ -84,6 +90,13 @@ def test_every_message_tells_how_far_it_came(world: World) -> None:
     assert status(world, unread.envelope_id) == "lapsed_unread"
     world.forget(TOM)
     assert status(world, read.envelope_id) == "erased"
+
+
+@given(at=st.integers(-(2**32) * 10**6, 2**32 * 10**6))
+def test_a_time_read_from_seconds_is_exact_to_the_microsecond(at: int) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        [seconds] = db.execute("SELECT ? / (? + 0.0)", (at, 1e6)).fetchone()
+    assert msgspec.convert(seconds, datetime, strict=False) == from_micros(at)
 
 
 def test_what_lapses_within_a_day_needs_attention(world: World) -> None:

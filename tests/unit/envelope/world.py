@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from services.audit.api import Trail
+from services.audit.api import Trail, TrailLine
 from services.audit.commands import GetTimeline, GetTrail, SealIdentity
+from services.audit.errors import TrailUnknown
 from services.crm import api as crm_api
 from services.crm import commands as crm
 from services.crm.errors import ContactErased, ContactHasStopped, ContactUnknown
@@ -289,14 +290,29 @@ class FakeLetters:
         return self.rendition
 
 
+def a_line(envelope: str) -> TrailLine:
+    """Return a line of the trail of one envelope."""
+    return TrailLine(
+        position=1, event_id="x", event="EnvelopeSent", schema=1, etsi=None,
+        at=a_clock().now(), contact=None, envelope=envelope, actor="a",
+        actor_kind="staff", role="sender", reason=None, grade=None, means=None,
+        page=None, revision=None, letter_hash=None, rendition=None, digest="",
+        contact_seq=1, detail=None,
+    )  # fmt: skip
+
+
 class FakeAudit:
-    """Seals nothing, but says for whom it would."""
+    """Seals nothing, but says for whom it would; knows one fact of each envelope."""
+
+    known: bool = True
 
     def seal_identity(self, request: SealIdentity, context: CallContext) -> bytes:
         return b"sealed for two officers: " + request.contact_id.encode()
 
     def timeline(self, request: GetTimeline, context: CallContext) -> Trail:
-        return Trail(lines=())
+        if not self.known:
+            raise TrailUnknown
+        return Trail(lines=(a_line(request.envelope_id),))
 
     def trail(self, request: GetTrail, context: CallContext) -> Trail:
         return Trail(lines=())
@@ -307,6 +323,7 @@ class World:
 
     def __init__(self, folder: Path, *, relay: Relay | None = None) -> None:
         self.folder = folder
+        self.audit = FakeAudit()
         self.clock = a_clock()
         self.journal = MemoryJournal()
         (folder / "keys").mkdir(mode=0o700, parents=True)
@@ -343,7 +360,7 @@ class World:
             blobs=self.blobs,
             crm=self.crm,  # type: ignore[arg-type]  # only what envelope calls
             letters=self.letters,  # type: ignore[arg-type]  # only what envelope calls
-            audit=FakeAudit(),
+            audit=self.audit,
             relay=self.relay,
             viewer_url=VIEWER,
             undo_window=UNDO,

@@ -37,7 +37,7 @@ def test_without_data_every_verb_says_how_to_begin(
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_common_flag_may_stand_before_or_after_the_verb(
-    before: bool, tmp_path: object, capsys: pytest.CaptureFixture[str]
+    *, before: bool, tmp_path: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags, words = ["--json", "--data", f"{tmp_path}/none"], ["events", "--limit", "5"]
     assert main([*flags, *words] if before else [*words, *flags]) == 2

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.context import CallContext, Done
 from shared.errors import DomainError, Malformed
-from shared.events import Event, NewEvent
-from shared.eventstore.port import Appended, EventStore, WrongVersion
+from shared.events import Event, NewEvent, drafted
+from shared.eventstore.port import NO_STREAM, Appended, EventStore, WrongVersion
 from shared.handling import Aggregates
 from tests.builders import NOON, a_clock, a_context, a_store
-from tests.facts import ThingMade, ThingMoved
+from tests.facts import ThingMade, ThingMoved, ThingNamed
+from tests.sealers import PlainSealer
 
 STREAM = "thing.thing-t1"
 
@@ -208,3 +211,63 @@ def test_a_command_that_began_one_thing_does_not_begin_another() -> None:
     assert begin(1) == first
     with pytest.raises(Malformed):
         begin(2)
+
+
+Told = tuple[Event, ...]
+things = st.builds(ThingMade, thing_id=st.text(max_size=3), size=st.integers(0, 9))
+names = st.builds(
+    ThingNamed, thing_id=st.just("t1"), contact_id=st.just("c" * 32), name=st.text()
+)
+moves = st.builds(
+    ThingMoved,
+    thing_id=st.just("t1"),
+    place=st.text(max_size=3),
+    reason=st.just("r"),
+    moved_at=st.just(NOON),
+)
+
+
+def remember(state: Told, event: Event) -> Told:
+    return (*state, event)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),  # which of two processes
+            st.sampled_from(["thing.thing-1", "thing.thing-2"]),
+            st.lists(things | names | moves, max_size=3),
+            st.integers(0, 5),  # few commands, so that some are repeated
+            st.integers(-1, 2),  # hours that its clock moves
+        ),
+        max_size=20,
+    )
+)
+def test_what_is_kept_is_what_loading_afresh_gives(
+    history: list[tuple[int, str, list[Event], int, int]],
+) -> None:
+    store, clock = a_store(sealer=PlainSealer()), a_clock()
+    commands = [a_context() for _ in range(6)]
+    both = [Aggregates[Told](store, clock, (), remember) for _ in range(2)]
+    for who, stream, facts, command, hours in history:
+        clock.move(timedelta(hours=hours))
+        both[who].run(stream, commands[command], lambda *_, told=facts: told)
+    for stream in {turn[1] for turn in history}:
+        fresh = Aggregates[Told](store, clock, (), remember).load(stream)
+        for each in both:
+            assert each.load(stream) == fresh
+
+
+def test_facts_that_somebody_else_wrote_under_the_same_ids_are_read() -> None:
+    store, context = a_store(), a_context()
+    things = Aggregates[Told](store, a_clock(), (), remember)
+    theirs, mine = ThingMade(thing_id="theirs"), ThingMade(thing_id="mine")
+
+    def decide(state: Told, at: datetime) -> list[Event]:
+        assert state == ()
+        same = drafted([theirs], context, at=at, stream=STREAM)
+        store.append(STREAM, same, expected=NO_STREAM)
+        return [mine]
+
+    assert things.run(STREAM, context, decide).position == 1
+    assert things.load(STREAM).state == (theirs,)

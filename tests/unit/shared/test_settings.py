@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -221,3 +222,40 @@ def test_what_belongs_to_another_user_is_refused(owner: int, *, fits: bool) -> N
     else:
         with pytest.raises(SettingsError, match="another user"):
             refuse_exposed(Path("x"), found, owner=1000)
+
+
+def test_proxies_are_listed_by_network() -> None:
+    listed = {"LETTERLOCK_TRUSTED_PROXIES": "10.42.7.0/24, fd00:42::/64,192.0.2.1"}
+    settings = Settings.from_env(listed)
+    assert [str(network) for network in settings.trusted_proxies] == [
+        "10.42.7.0/24",
+        "fd00:42::/64",
+        "192.0.2.1/32",
+    ]
+    assert Settings.from_env(settings.env()) == replace(
+        settings, data=settings.data.absolute()
+    )
+    assert Settings.from_env({"LETTERLOCK_TRUSTED_PROXIES": ""}).trusted_proxies == ()
+
+
+@pytest.mark.parametrize(
+    "senseless",
+    [
+        "0.0.0.0/0",
+        "::/0",
+        "128.0.0.0/1",
+        "fc00::/7",
+        "10.42.7.1/24",
+        "fd00::1/64",
+        "::ffff:10.0.0.0/104",
+        "10.0.0.0/8,",
+        "10.0.0.0/8 10.1.0.0/16",
+        "everywhere",
+    ],
+)
+def test_proxies_that_would_be_everybody_or_nobody_are_refused(senseless: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"TRUSTED_PROXIES.*10\.42\.7\.0/24"
+    ) as told:
+        Settings.from_env({"LETTERLOCK_TRUSTED_PROXIES": senseless})
+    assert senseless not in str(told.value)

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 
-from services.audit.api import Trail, TrailLine
-from services.audit.commands import GetTimeline
+from services.audit.api import TrailLine
 from services.envelope.api import Choices, Door, Held, Letter, Organisation, Ticket
 from services.envelope.commands import (
     AskCode,
@@ -110,7 +109,10 @@ class ScriptedEnvelope:
         if request.ticket != "t.1.x":
             raise TicketInvalid
         return Held(
-            envelope_id="e" * 32, reference="4821-7730", organisation=ORGANISATION
+            envelope_id="e" * 32,
+            reference="4821-7730",
+            organisation=ORGANISATION,
+            trail=a_trail(),
         )
 
     def choices(self, request: GetChoices, context: CallContext) -> Choices:
@@ -127,41 +129,37 @@ class ScriptedEnvelope:
         return Done(position=1)
 
 
-class ScriptedAudit:
-    """A trail with one of each fact that a recipient is shown."""
-
-    def timeline(self, request: GetTimeline, context: CallContext) -> Trail:
-        line = TrailLine(
-            position=1, event_id="x", event="EnvelopeSent", schema=1, etsi=None, at=NOW,
-            contact=None, envelope="e" * 32, actor="a", actor_kind="staff",
-            role="sender", reason=None, grade=None, means=None, page=None,
-            revision=None, letter_hash=None, rendition=None, digest="", contact_seq=1,
-            detail=None,
-        )  # fmt: skip
-        later = NOW + timedelta(minutes=3)
-        return Trail(
-            lines=(
-                line,
-                replace(line, event="SendPermitted", actor_kind="service"),
-                replace(line, event="EnvelopeRelayed", actor_kind="service", at=later),
-                replace(line, event="LinkFetched", actor_kind="anonymous", at=later),
-                replace(
-                    line,
-                    event="EnvelopeViewed",
-                    actor_kind="recipient",
-                    at=later,
-                    grade=3,
-                    means="postcode",
-                ),
-            )
-        )
+def a_trail() -> tuple[TrailLine, ...]:
+    """Return one of each fact that a recipient is shown."""
+    line = TrailLine(
+        position=1, event_id="x", event="EnvelopeSent", schema=1, etsi=None, at=NOW,
+        contact=None, envelope="e" * 32, actor="a", actor_kind="staff",
+        role="sender", reason=None, grade=None, means=None, page=None,
+        revision=None, letter_hash=None, rendition=None, digest="", contact_seq=1,
+        detail=None,
+    )  # fmt: skip
+    later = NOW + timedelta(minutes=3)
+    return (
+        line,
+        replace(line, event="SendPermitted", actor_kind="service"),
+        replace(line, event="EnvelopeRelayed", actor_kind="service", at=later),
+        replace(line, event="LinkFetched", actor_kind="anonymous", at=later),
+        replace(
+            line,
+            event="EnvelopeViewed",
+            actor_kind="recipient",
+            at=later,
+            grade=3,
+            means="postcode",
+        ),
+    )
 
 
 def a_viewer() -> tuple[Flask, ScriptedEnvelope]:
     """Return the viewer's app and what it talks to."""
     envelope = ScriptedEnvelope()
     app = build_viewer_app(
-        ViewerApis(envelope=envelope, audit=ScriptedAudit()),  # type: ignore[arg-type]
+        ViewerApis(envelope=envelope),  # type: ignore[arg-type]
         settings=WebSettings(site="viewer", base_url=BASE),
         clock=ManualClock(NOW),
     )

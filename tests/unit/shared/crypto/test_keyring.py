@@ -18,6 +18,7 @@ from shared.crypto.keydb import KeyRow, KeysUnavailable, KeyTable
 from shared.crypto.keyring import KeyDestroyed, Keyring
 from shared.crypto.seal import place_of_blob, place_of_row, subkey
 from shared.crypto.tombstones import Tombstones
+from shared.errors import Fault
 from shared.eventstore.port import CorruptRecord
 from tests.unit.shared.crypto.conftest import OpenKeyring
 
@@ -78,6 +79,85 @@ def test_what_was_never_sealed_is_no_value(keyring: Keyring, value: bytes) -> No
     keyring.ensure(ANNA)
     with pytest.raises(CorruptRecord):
         keyring.unseal_value(ANNA, place_of_blob("b1"), value)
+
+
+@ONE_FOLDER
+@given(
+    plain=st.lists(st.binary(max_size=50), max_size=8),
+    whose=st.lists(st.sampled_from("pqr"), min_size=8, max_size=8),
+)
+def test_a_column_opens_as_its_rows_do_one_by_one(
+    keyring: Keyring, plain: list[bytes], whose: list[str]
+) -> None:
+    rows = [
+        (
+            owner * 32,
+            f"row-{number}",
+            keyring.seal_value(owner * 32, _row(number), value),
+        )
+        for number, (owner, value) in enumerate(zip(whose, plain, strict=False))
+    ]
+    assert keyring.unseal_column("contact", "name", rows) == plain
+    keyring.renew("q" * 32)  # what is sealed by now is under an older key
+    assert keyring.unseal_column("contact", "name", rows) == plain
+    assert plain == [
+        keyring.unseal_value(owner, _row(number), sealed)
+        for number, (owner, _, sealed) in enumerate(rows)
+    ]
+
+
+def test_of_the_erased_a_column_opens_nothing(
+    keyring: Keyring, open_keyring: OpenKeyring
+) -> None:
+    rows = [
+        (who, f"row-{number}", keyring.seal_value(who, _row(number), b"x"))
+        for number, who in enumerate([ANNA, BORIS, ANNA])
+    ]
+    assert keyring.unseal_column("contact", "name", rows) == [b"x", b"x", b"x"]
+    open_keyring().destroy(ANNA)  # in another process
+    assert keyring.unseal_column("contact", "name", rows) == [None, b"x", None]
+    assert keyring.unseal_column("contact", "name", []) == []
+
+
+@pytest.mark.parametrize("owner", [ANNA, BORIS])
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [("row-2", None), ("row-1", b""), ("row-1", b"\x02" * 40), ("row-1", b"\x01abc")],
+)
+def test_a_column_refuses_in_the_same_words_as_its_rows(
+    keyring: Keyring, owner: str, row: str, value: bytes | None
+) -> None:
+    sealed = keyring.seal_value(ANNA, _row(1), b"x")
+    asked = (owner, row, sealed if value is None else value)
+    place = place_of_row("contact", row, "name")
+    with pytest.raises(Fault) as one_by_one:
+        keyring.unseal_value(owner, place, asked[2])
+    with pytest.raises(type(one_by_one.value)) as together:
+        keyring.unseal_column("contact", "name", [(ANNA, "row-1", sealed), asked])
+    assert str(together.value) == str(one_by_one.value)
+
+
+@ONE_FOLDER
+@given(data=st.data())
+def test_every_changed_bit_of_a_column_is_found_and_named(
+    keyring: Keyring, data: st.DataObject
+) -> None:
+    value = bytearray(keyring.seal_value(ANNA, _row(1), b"Anna"))
+    bit = data.draw(st.integers(0, len(value) * 8 - 1))
+    value[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(CorruptRecord, match=r"row-1 contact\.name"):
+        keyring.unseal_column("contact", "name", [(ANNA, "row-1", bytes(value))])
+
+
+def test_a_column_of_another_table_does_not_open(keyring: Keyring) -> None:
+    rows = [(ANNA, "row-1", keyring.seal_value(ANNA, _row(1), b"x"))]
+    for table, column in (("contacts", "name"), ("contact", "names")):
+        with pytest.raises(CorruptRecord, match=f"{table}.{column}: altered"):
+            keyring.unseal_column(table, column, rows)
+
+
+def _row(number: int) -> Place:
+    return place_of_row("contact", f"row-{number}", "name")
 
 
 def test_values_outlive_the_process(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from shared.web.server import WebServer
 from shared.web.settings import Site
@@ -25,17 +25,6 @@ RULES = """axe.run(document, {runOnly: [
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["portal", "viewer"])
@@ -75,10 +64,10 @@ def inspect(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_every_page_is_accessible_and_fits(
-    chromium: Browser, address: str, width: int, height: int
+    browser: Browser, address: str, width: int, height: int
 ) -> None:
     said: list[str] = []
-    page = page_of(chromium, width, height, said)
+    page = page_of(browser, width, height, said)
     site = "viewer" if "localhost" in address else "portal"
     paths = {
         "portal": ["/", "/message/new", "/contact/new", "/parts", "/done", "/refused"],
@@ -93,9 +82,9 @@ def test_every_page_is_accessible_and_fits(
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_form_works_with_and_without_script(
-    chromium: Browser, address: str, *, scripts: bool
+    browser: Browser, address: str, *, scripts: bool
 ) -> None:
-    context = chromium.new_context(java_script_enabled=scripts)
+    context = browser.new_context(java_script_enabled=scripts)
     page = context.new_page()
     page.goto(address + "/contact/new")
     page.get_by_role("button", name="Save contact").click()
@@ -111,10 +100,10 @@ def test_a_form_works_with_and_without_script(
 
 
 def test_print_and_close_are_offered_only_with_script(
-    chromium: Browser, address: str
+    browser: Browser, address: str
 ) -> None:
     for scripts in (True, False):
-        context = chromium.new_context(java_script_enabled=scripts)
+        context = browser.new_context(java_script_enabled=scripts)
         page = context.new_page()
         page.goto(address + "/letter", wait_until="networkidle")
         assert page.get_by_role("button", name="Print").is_visible() is scripts
@@ -122,10 +111,10 @@ def test_print_and_close_are_offered_only_with_script(
 
 
 def test_a_script_without_the_nonce_does_not_run(
-    chromium: Browser, address: str
+    browser: Browser, address: str
 ) -> None:
     said: list[str] = []
-    page = page_of(chromium, 800, 600, said)
+    page = page_of(browser, 800, 600, said)
     page.goto(address + "/door")
     page.evaluate(
         "() => { const s = document.createElement('script');"

@@ -1,0 +1,94 @@
+"""Callers that write together go on together; one alone waits for nobody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.eventstore.folding import Ask
+from shared.eventstore.port import NO_STREAM, Appended, StoreUnavailable
+from shared.eventstore.postgres.gathering import Gathering
+from tests.builders import raw
+
+
+class Book:
+    """Writes batches down; the first is held until it may end."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.open = threading.Event()
+
+    def write(self, batch: Sequence[Ask]) -> None:
+        self.batches.append([ask.stream for ask in batch])
+        assert self.open.wait(5)
+        time.sleep(0.001)
+        for ask in batch:
+            ask.verdict = Appended(version=0, position=1)
+
+
+def an_ask(name: str) -> Ask:
+    return Ask(name, [raw()], NO_STREAM)
+
+
+def test_those_who_wrote_together_do_so_again_and_each_is_written_once() -> None:
+    book = Book()
+    gathering = Gathering(book.write, share=1e6, longest=2.0)
+
+    def call(caller: int) -> None:
+        for turn in range(3):
+            gathering.submit(an_ask(f"{caller}-{turn}"))
+
+    with ThreadPoolExecutor(5) as pool:
+        callers = [pool.submit(call, caller) for caller in range(5)]
+        while len(gathering._queue) < 4:  # all but the first wait
+            time.sleep(0.001)
+        book.open.set()
+        for caller in callers:
+            caller.result(20)
+    gathering.close()
+    written = [name for batch in book.batches for name in batch]
+    assert sorted(written) == sorted(f"{c}-{t}" for c in range(5) for t in range(3))
+    assert len(book.batches[1]) >= 4  # those who waited for the first
+    assert max(map(len, book.batches)) == 5  # and then all
+
+
+def test_one_alone_is_written_alone() -> None:
+    book = Book()
+    book.open.set()
+    gathering = Gathering(book.write, share=1e6, longest=60)
+    for name in "abc":
+        gathering.submit(an_ask(name))
+    assert book.batches == [["a"], ["b"], ["c"]]
+    gathering.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        gathering.submit(an_ask("d"))
+
+
+def test_a_write_that_breaks_leaves_nobody_waiting() -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def write(batch: Sequence[Ask]) -> None:
+        entered.set()
+        go_on.wait(5)
+        if batch[0].stream == "late":
+            raise KeyboardInterrupt
+        for ask in batch:
+            ask.verdict = Appended(version=0, position=1)
+
+    gathering = Gathering(write)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(gathering.submit, an_ask("first"))
+        assert entered.wait(5)
+        late = [pool.submit(gathering.submit, an_ask("late")) for _ in range(3)]
+        while len(gathering._queue) < 3:  # all are queued
+            time.sleep(0.001)
+        go_on.set()
+        assert first.result(5) == Appended(version=0, position=1)
+        told = [each.exception(5) for each in late]
+    assert isinstance(told[0], KeyboardInterrupt)
+    assert {type(each) for each in told[1:]} == {StoreUnavailable}
+    gathering.close()
