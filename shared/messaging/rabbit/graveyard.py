@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.messaging.label import Label, Refusal, label_of
@@ -28,7 +28,6 @@ def visit(broker: Broker, renew: Renew | None = None) -> list[tuple[DeadLetter, 
         Unreachable: the broker failed; nothing was lost.
     """
     found: list[tuple[DeadLetter, bool]] = []
-    known: set[tuple[object, ...]] = set()
     try:
         connection = broker.connect()
         sending = RabbitLine(broker)
@@ -39,18 +38,28 @@ def visit(broker: Broker, renew: Renew | None = None) -> list[tuple[DeadLetter, 
                 message = channel.basic_get(DEAD, no_ack=False)
                 if message is None:
                     break
-                letter, back = _visited(channel, message, sending, renew)
-                if letter.again and letter.same_as() in known:
-                    continue
-                known.add(letter.same_as())
-                found.append((letter, back))
+                found.append(_visited(channel, message, sending, renew))
         finally:
             sending.close()
             connection.close()  # what was not acknowledged stays
     except BROKEN as error:
         message = f"the broker cannot be reached: {type(error).__name__}"
         raise Unreachable(message) from None
-    return found
+    return each_once(found)
+
+
+def each_once(
+    found: Sequence[tuple[DeadLetter, bool]],
+) -> list[tuple[DeadLetter, bool]]:
+    """Leave out second burials, in whatever order the broker hands them out."""
+    known = {letter.same_as() for letter, _ in found if not letter.again}
+    kept: list[tuple[DeadLetter, bool]] = []
+    for letter, back in found:
+        if letter.again and letter.same_as() in known:
+            continue
+        known.add(letter.same_as())
+        kept.append((letter, back))
+    return kept
 
 
 def _visited(
