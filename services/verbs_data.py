@@ -63,7 +63,7 @@ def sign_in(flags: argparse.Namespace, settings: Settings, console: Console) -> 
     """Make a new one-time sign-in link for somebody who cannot get in."""
     with _at_hand(settings) as core:
         apis = core.apis("portal")
-        link = sign_in_link(apis, settings, _staff_by_email(apis, flags.email).staff_id)
+        link = sign_in_link(apis, settings, staff_by_email(apis, flags.email).staff_id)
     console.result(f"Sign in once with: {link}", {"sign_in": link})
     return 0
 
@@ -72,7 +72,7 @@ def send(flags: argparse.Namespace, settings: Settings, console: Console) -> int
     """Send one letter as a named member of staff."""
     with _at_hand(settings) as core:
         apis = core.apis("portal")
-        sender = _staff_by_email(apis, flags.sender)
+        sender = staff_by_email(apis, flags.sender)
         sent = apis.envelope.send(
             SendLetter(
                 contact_id=flags.contact,
@@ -185,7 +185,8 @@ def _at_hand(settings: Settings) -> Iterator[Core]:
         yield core
 
 
-def _staff_by_email(apis: Apis, email: str) -> StaffCard:
+def staff_by_email(apis: Apis, email: str) -> StaffCard:
+    """Return who has this address, however it is cased. Raises StaffUnknown."""
     everybody = apis.staff.all_staff(ListStaff(), service_context(OPERATOR))
     for card in everybody:
         if card.email.casefold() == email.casefold():

@@ -10,28 +10,22 @@ from __future__ import annotations
 import os
 import sys
 
-from services.compose import Apis, portal_url
-from services.portal.commands import ListStaff, MakeSignInLink
-from services.portal.errors import StaffUnknown
+from services.compose import Apis
 from services.processes import asking
-from shared.context import service_context
+from services.verbs import sign_in_link
+from services.verbs_data import staff_by_email
 from shared.errors import DomainError, Fault
 from shared.settings import Settings, SettingsError
 
 
-def secret_for(apis: Apis, email: str) -> str:
-    """Return the secret of a new link for the member of staff with this address.
+def link_for(apis: Apis, settings: Settings, email: str) -> str:
+    """Return a new link for the member of staff with this address.
 
     Raises:
         StaffUnknown: nobody has it.
         DomainError: that person may not sign in.
     """
-    context = service_context("operator")
-    for card in apis.staff.all_staff(ListStaff(), context):
-        if card.email.casefold() == email.casefold():
-            wanted = MakeSignInLink(staff_id=card.staff_id)
-            return apis.staff.make_sign_in_link(wanted, context).ref
-    raise StaffUnknown
+    return sign_in_link(apis, settings, staff_by_email(apis, email).staff_id)
 
 
 def main(words: list[str]) -> int:
@@ -42,14 +36,14 @@ def main(words: list[str]) -> int:
     try:
         settings = Settings.from_env(os.environ)
         with asking(settings) as apis:
-            secret = secret_for(apis, words[0])
+            link = link_for(apis, settings, words[0])
     except DomainError as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
     except (Fault, SettingsError) as fault:
         sys.stderr.write(f"{type(fault).__name__}: {fault}\n")
         return 2
-    sys.stdout.write(f"{portal_url(settings)}/sign-in/link/{secret}\n")
+    sys.stdout.write(f"{link}\n")
     return 0
 
 

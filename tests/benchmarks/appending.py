@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +12,7 @@ from shared.codec import EventCodec
 from shared.events import Sealed
 from shared.eventstore.coded import CodedStore
 from shared.eventstore.port import EventStore
-from tests.benchmarks.lab import Lab, Line, Target
+from tests.benchmarks.lab import Lab, Line, Target, together
 from tests.benchmarks.peers import TEXT, BareSqlite, Disk, Note, Peer
 from tests.benchmarks.stock import SHARED, House, a_fact, a_house, fill, hex_of
 
@@ -103,7 +102,7 @@ def crowd(lab: Lab) -> Iterator[Line]:
             peer.fill(size)
             with lab.step(f"{MANY}, {size:,} events before it"):
                 race = lab.race(
-                    _crowd_of(house),
+                    crowd_of(house, house.store, CALLERS, CALLS),
                     {
                         "our own single append": Appender(house, house.store).work,
                         "eventsourcing save": partial(peer.save, EACH),
@@ -116,24 +115,27 @@ def crowd(lab: Lab) -> Iterator[Line]:
             yield race.line(MANY, size, "eventsourcing, 32 callers", least)
 
 
-def _crowd_of(house: House) -> Callable[[], float]:
+def crowd_of(
+    house: House, store: EventStore, callers: int, calls: int
+) -> Callable[[], float]:
+    """Return a work of `callers` at once, `calls` each, on streams of their own."""
     rounds = 0
 
     def work() -> float:
         nonlocal rounds
         rounds += 1
-        first = 10_000_000 + rounds * CALLERS * CALLS
-        facts = [a_fact(first + number) for number in range(CALLERS * CALLS)]
-        for number in range(0, CALLERS * CALLS + SHARED, SHARED):
+        first = 10_000_000 + rounds * callers * calls
+        facts = [a_fact(first + number) for number in range(callers * calls)]
+        for number in range(0, callers * calls + SHARED, SHARED):
             house.keyring.ensure(hex_of((first + number) // SHARED))
 
         def call(caller: int) -> None:
-            own = facts[caller * CALLS : (caller + 1) * CALLS]
+            own = facts[caller * calls : (caller + 1) * calls]
             for number, fact in enumerate(own):
                 stream = f"thing.c{caller}-{rounds}-{number // STREAM}"
-                house.store.append(stream, [fact], expected=number % STREAM - 1)
+                store.append(stream, [fact], expected=number % STREAM - 1)
 
-        return _together(call)
+        return together(callers, call) / (callers * calls)
 
     return work
 
@@ -146,27 +148,6 @@ def _crowd_at(peer: Peer) -> Callable[[], float]:
                 peer.app.save(note)
                 note.change(TEXT)
 
-        return _together(call)
+        return together(CALLERS, call) / (CALLERS * CALLS)
 
     return work
-
-
-def _together(call: Callable[[int], None]) -> float:
-    """Return the seconds per call, with all callers starting at once."""
-    gate = threading.Barrier(CALLERS + 1)
-
-    def wait_and_call(caller: int) -> None:
-        gate.wait()
-        call(caller)
-
-    threads = [
-        threading.Thread(target=wait_and_call, args=(caller,))
-        for caller in range(CALLERS)
-    ]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return (time.perf_counter() - start) / (CALLERS * CALLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -188,3 +189,31 @@ def agree(found: int, expected: int) -> None:
     if found != expected:
         message = f"{found} instead of {expected}: nothing was measured"
         raise ValueError(message)
+
+
+def together(callers: int, call: Callable[[int], None]) -> float:
+    """Return the seconds until `call(number)` is done for each caller, begun at once.
+
+    Raises:
+        Exception: what the first call to fail raised.
+    """
+    gate = threading.Barrier(callers + 1)
+    failed: list[Exception] = []
+
+    def go(caller: int) -> None:
+        gate.wait()
+        try:
+            call(caller)
+        except Exception as error:  # noqa: BLE001  # raised below
+            failed.append(error)
+
+    threads = [threading.Thread(target=go, args=(number,)) for number in range(callers)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    start = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return time.perf_counter() - start

@@ -14,9 +14,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -27,9 +26,9 @@ import psycopg
 from shared.codec import EventCodec
 from shared.eventstore.coded import CodedStore
 from shared.eventstore.postgres import PostgresJournal
-from tests.benchmarks.appending import EACH, OFTEN, STREAM, Appender, Unsealed
-from tests.benchmarks.lab import Lab, Line, Target
-from tests.benchmarks.stock import SHARED, House, a_fact, a_house, hex_of
+from tests.benchmarks.appending import EACH, OFTEN, STREAM, Appender, Unsealed, crowd_of
+from tests.benchmarks.lab import Lab, Line, Target, together
+from tests.benchmarks.stock import a_fact, a_house, hex_of
 from tests.postgres.server import NoServer, Server, private_server, programs
 
 WRITERS: Final = 8
@@ -93,7 +92,7 @@ def _writers(lab: Lab) -> Iterator[Line]:
         yield race.line(SINGLE, EACH, "the same, not sealed")
         with lab.step(MANY):
             race = lab.race(
-                _crowd_of(house, store),
+                crowd_of(house, store, WRITERS, CALLS),
                 {
                     apart: partial(_crowd_at, peers, own=True),
                     "message-db, one category": partial(_crowd_at, peers, own=False),
@@ -189,52 +188,10 @@ def lay_out(server: Server, sql: Path) -> None:
         raise NoPeer(message)
 
 
-def _crowd_of(house: House, store: CodedStore) -> Callable[[], float]:
-    rounds = 0
-
-    def work() -> float:
-        nonlocal rounds
-        rounds += 1
-        first = 10_000_000 + rounds * WRITERS * CALLS
-        facts = [a_fact(first + number) for number in range(WRITERS * CALLS)]
-        for number in range(0, WRITERS * CALLS + SHARED, SHARED):
-            house.keyring.ensure(hex_of((first + number) // SHARED))
-
-        def call(writer: int) -> None:
-            own = facts[writer * CALLS : (writer + 1) * CALLS]
-            for number, fact in enumerate(own):
-                stream = f"thing.w{writer}-{rounds}-{number // STREAM}"
-                store.append(stream, [fact], expected=number % STREAM - 1)
-
-        return _together(call)
-
-    return work
-
-
 def _crowd_at(peers: Sequence[Peer], *, own: bool) -> float:
     messages = [
         peer.messages(CALLS, category=f"thing{number}" if own else "thing")
         for number, peer in enumerate(peers)
     ]
-    return _together(lambda writer: peers[writer].write(messages[writer]))
-
-
-def _together(call: Callable[[int], None]) -> float:
-    """Return the seconds per call, with all writers starting at once."""
-    gate = threading.Barrier(WRITERS + 1)
-
-    def wait_and_call(writer: int) -> None:
-        gate.wait()
-        call(writer)
-
-    threads = [
-        threading.Thread(target=wait_and_call, args=(writer,))
-        for writer in range(WRITERS)
-    ]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return (time.perf_counter() - start) / (WRITERS * CALLS)
+    taken = together(WRITERS, lambda writer: peers[writer].write(messages[writer]))
+    return taken / (WRITERS * CALLS)

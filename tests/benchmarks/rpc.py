@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,7 @@ from shared.messaging.port import Carrier
 from shared.messaging.port import Line as Asked
 from tests.benchmarks.apart import Apart, apart
 from tests.benchmarks.echo import Peer, answering
-from tests.benchmarks.lab import Lab, Line, Work, agree
+from tests.benchmarks.lab import Lab, Line, Work, agree, together
 from tests.benchmarks.sending import a_person, staff_context
 from tests.benchmarks.system import settings_in
 
@@ -139,7 +138,7 @@ def calls(lab: Lab) -> Iterator[Line]:
 
 
 def _beside(lab: Lab, what: str, call: Call, beside: dict[str, Call]) -> Iterator[Line]:
-    for callers, each, work in ((1, ALONE, alone), (CALLERS, EACH, together)):
+    for callers, each, work in ((1, ALONE, alone), (CALLERS, EACH, crowded)):
         row = f"RPC round trip, {what}, {callers} caller" + "s" * (callers > 1)
         with lab.step(row):
             race = lab.race(
@@ -178,34 +177,15 @@ def alone(call: Call) -> Work:
     return work
 
 
-def together(call: Call) -> Work:
+def crowded(call: Call) -> Work:
     """Return a work of 8 callers at once: the seconds that passed for each call.
 
     Raises:
         Exception: what a call raised.
     """
 
-    def work() -> float:
-        gate = threading.Barrier(CALLERS + 1)
-        failed: list[BaseException] = []
+    def each(caller: int) -> None:
+        for _ in range(EACH):
+            call(caller)
 
-        def go(caller: int) -> None:
-            gate.wait()
-            try:
-                for _ in range(EACH):
-                    call(caller)
-            except Exception as error:  # noqa: BLE001  # raised below
-                failed.append(error)
-
-        threads = [threading.Thread(target=go, args=(n,)) for n in range(CALLERS)]
-        for thread in threads:
-            thread.start()
-        gate.wait()
-        start = time.perf_counter()
-        for thread in threads:
-            thread.join()
-        if failed:
-            raise failed[0]
-        return (time.perf_counter() - start) / (CALLERS * EACH)
-
-    return work
+    return lambda: together(CALLERS, each) / (CALLERS * EACH)

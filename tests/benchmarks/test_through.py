@@ -15,7 +15,7 @@ from services.brokerage import rights, users
 from shared.messaging.label import Label
 from shared.messaging.topology import definitions
 from tests.benchmarks.apart import PEER, group, resident, with_peers
-from tests.benchmarks.rpc import ALONE, CALLERS, EACH, Weighed, alone, together
+from tests.benchmarks.rpc import ALONE, CALLERS, EACH, Weighed, alone, crowded
 from tests.benchmarks.sending import Sent, joined, turns
 from tests.messaging.loopback import Loopback
 
@@ -101,7 +101,7 @@ def test_several_callers_make_as_many_calls_each_as_who_they_are() -> None:
         with lock:
             calls[caller] += 1
 
-    together(call)()
+    crowded(call)()
 
     assert calls == dict.fromkeys(range(CALLERS), EACH)
 
@@ -112,7 +112,7 @@ def test_a_call_that_fails_among_several_is_not_measured() -> None:
             raise OSError("away")
 
     with pytest.raises(OSError, match="away"):
-        together(call)()
+        crowded(call)()
 
 
 def test_a_carrier_is_weighed_without_changing_what_it_carries() -> None:

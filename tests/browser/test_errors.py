@@ -51,9 +51,7 @@ def test_after_a_mistake_the_summary_is_first_and_leads_to_the_field(
     person: str, size: str, browser: Browser, system: System
 ) -> None:
     with a_window(browser, size) as window:
-        window.go(system.sign_in_link(person))
-        window.page.get_by_role("button", name="Sign in").click()
-        window.page.wait_for_url(system.running.portal + "/")
+        window.sign_in(system.sign_in_link(person), system.running.portal)
         for path, button in FORMS[person].items():
             window.go(system.running.portal + path.format(**system.ids.contacts))
             press(window, button)

@@ -31,9 +31,7 @@ def test_every_page_of_the_portal_is_whole(
     person: str, size: str, browser: Browser, system: System
 ) -> None:
     with a_window(browser, size) as window:
-        window.go(system.sign_in_link(person))
-        window.page.get_by_role("button", name="Sign in").click()
-        window.page.wait_for_url(system.running.portal + "/")
+        window.sign_in(system.sign_in_link(person), system.running.portal)
         for path in [*PAGES[person], "/account", "/help"]:
             answer = window.page.goto(
                 system.running.portal + path.format(**system.ids.contacts)

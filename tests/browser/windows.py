@@ -104,6 +104,12 @@ class Window:
         """Load a page."""
         self.page.goto(address)
 
+    def sign_in(self, link: str, portal: str) -> None:
+        """Sign in by a one-time link."""
+        self.go(link)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url(portal + "/")
+
 
 @contextmanager
 def a_window(browser: Browser, size: str, *, script: bool = True) -> Iterator[Window]:

@@ -142,9 +142,10 @@ def test_the_first_administrator_is_invited_once(tmp_path: Path) -> None:
                 pass
         with pytest.raises(first_admin.NotTheFirst):
             first_admin.invite(apis, "Mr Eve Dropper", "eve@example.org")
-        assert len(sign_in.secret_for(apis, "Ada@example.org")) > 20
+        link = sign_in.link_for(apis, settings, "Ada@example.org")
+        assert len(link.rpartition("/")[2]) > 20
         with pytest.raises(StaffUnknown):
-            sign_in.secret_for(apis, "eve@example.org")
+            sign_in.link_for(apis, settings, "eve@example.org")
         for follower in followers:
             follower.close()
 

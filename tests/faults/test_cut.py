@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import stat
 import threading
 import time
 from collections import Counter
@@ -37,8 +36,8 @@ from shared.messaging.client import Patience
 from shared.settings import Settings
 from tests.integration.city import until
 from tests.journeys.judge import all_facts, judge
-from tests.kurrent.authority import Authority
 from tests.kurrent.cutter import Cutter
+from tests.kurrent.guarded import a_guarded_store, way_to
 from tests.kurrent.server import StandIn
 from tests.messaging.broker import fresh_settings, private_broker
 
@@ -49,7 +48,6 @@ SILENCE: Final = 2.0  # s that everything is swallowed before each third cut
 HURRY: Final = 1.0  # s until an impatient person presses again, or gives up
 WRITERS: Final = 4
 AT_ONCE: Final = 24  # questions, more than the process has hands
-LOGIN: Final = "letterlock:p@ss:w/rd%"
 FAMILY: Final = "Testperson"
 
 
@@ -90,21 +88,11 @@ class Apart:
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[Apart]:
-    authority = Authority()
-    root, account = tmp_path / "ca.pem", tmp_path / "account"
-    root.write_bytes(authority.root)
-    account.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
-    account.write_text(f"{LOGIN}\n")
     with ExitStack() as stack:
-        store = StandIn(certificate=authority.certificate(), login=LOGIN)
+        store, root = a_guarded_store()
         stack.callback(store.stop)
         wire = stack.enter_context(closing(Cutter(store.port)))
-        settings = fresh_settings(
-            tmp_path,
-            LETTERLOCK_STORE_URI=f"kurrentdb://localhost:{wire.port}?tls=true",
-            LETTERLOCK_STORE_CA_FILE=str(root),
-            LETTERLOCK_STORE_ACCOUNT_FILE=str(account),
-        )
+        settings = fresh_settings(tmp_path, **way_to(wire.port, root, tmp_path))
         stack.enter_context(private_broker(settings))
         supervisor = Supervisor(settings)
         stack.callback(supervisor.stop)

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.compose import Apis, portal_url, viewer_url
+from services.console import Console
 from services.demo_data import DemoIds
+from services.embedded import Running
 from services.supervisor import PROCESSES, Supervisor, await_ready, enter_demo
 from services.talking import talking
-from services.verbs import prepare_demo
+from services.verbs import prepare_demo, sign_in_link
+from services.walk import Walk
 from shared.clock import Clock, SystemClock
 from shared.errors import Fault
 from shared.messaging.node import Node
@@ -141,3 +144,23 @@ def persistently(ask: Callable[[], T]) -> T:
             return ask()
         except Fault:
             assert time.monotonic() < end
+
+
+def walk_through(city: City) -> None:
+    """Do the main job over HTTP and SMTP; every check of it must hold."""
+    link = sign_in_link(city.apis, city.settings, city.ids.staff["anna"])
+    system: Running = city  # type: ignore[assignment]  # all that a walk asks of it
+    walk = Walk(system, city.ids, link, Console(json=False, quiet=True))
+    try:
+        told = walk.go()
+    except Exception as error:
+        add_logs(city, error)
+        raise
+    assert told.checks
+    assert {name for name, held in told.checks.items() if not held} == set()
+
+
+def add_logs(city: City, error: Exception) -> None:
+    """Let an error tell the end of every process's log."""
+    for log in city.settings.folder.run.glob("*.log"):
+        error.add_note(f"{log.name}: {log.read_text()[-2000:]}")

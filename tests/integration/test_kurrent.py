@@ -8,35 +8,28 @@ from __future__ import annotations
 import os
 import random
 import signal
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 
 import pytest
 
-from services.console import Console
 from services.crm.commands import CreateContact
 from services.dead_letters import listed
 from services.demo_data import PEOPLE, REQUESTS
-from services.embedded import Running
 from services.envelope.commands import SendLetter
 from services.supervisor import await_ready
-from services.verbs import sign_in_link
-from services.walk import Walk
 from tests.faults.apart import WELCOME, context, is_back, mail_to
-from tests.integration.city import City, a_city, persistently, until
+from tests.integration.city import City, a_city, persistently, until, walk_through
 from tests.integration.test_processes import check_what_stands, read_letter
 from tests.journeys.post import token_of
-from tests.kurrent.authority import Authority
+from tests.kurrent.guarded import a_guarded_store, way_to
 from tests.kurrent.server import StandIn
 
 pytestmark = pytest.mark.integration
-LOGIN = "letterlock:p@ss:w/rd%"
 SOON = 0.2  # s; about what a send takes
 FULL = os.environ.get("LETTERLOCK_SOAK") == "full"
 SENDS = 200 if FULL else 4
@@ -53,36 +46,16 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("store")
-    authority = Authority()
-    root, account = folder / "ca.pem", folder / "account"
-    root.write_bytes(authority.root)
-    account.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
-    account.write_text(f"{LOGIN}\n")
     with ExitStack() as stack:
-        store = StandIn(certificate=authority.certificate(), login=LOGIN)
+        store, root = a_guarded_store()
         stack.callback(store.stop)
-        city = stack.enter_context(
-            a_city(
-                LETTERLOCK_STORE_URI=f"kurrentdb://localhost:{store.port}?tls=true",
-                LETTERLOCK_STORE_CA_FILE=str(root),
-                LETTERLOCK_STORE_ACCOUNT_FILE=str(account),
-            )
-        )
+        city = stack.enter_context(a_city(**way_to(store.port, root, folder)))
         yield Town(city, store)
 
 
 def test_the_main_job_passes_unchanged(town: Town) -> None:
     city = town.city
-    link = sign_in_link(city.apis, city.settings, city.ids.staff["anna"])
-    system: Running = city  # type: ignore[assignment]  # all that a walk asks of it
-    walk = Walk(system, city.ids, link, Console(json=False, quiet=True))
-    try:
-        told = walk.go()
-    except Exception as error:
-        add_logs(city, error)
-        raise
-    assert told.checks
-    assert {name for name, held in told.checks.items() if not held} == set()
+    walk_through(city)
     assert listed(city.settings) == []
 
 
@@ -161,8 +134,3 @@ def killed(city: City, name: str, chance: random.Random) -> Iterator[None]:
     finally:
         timer.join()
     until(partial(is_back, child, victim), f"{name} again")
-
-
-def add_logs(city: City, error: Exception) -> None:
-    for log in Path(city.settings.folder.run).glob("*.log"):
-        error.add_note(f"{log.name}: {log.read_text()[-2000:]}")

@@ -13,7 +13,6 @@ from functools import partial
 import pytest
 
 from services.compose import opened
-from services.console import Console
 from services.crm.commands import CreateContact
 from services.dead_letters import listed
 from services.embedded import Running
@@ -26,8 +25,6 @@ from services.envelope.events import (
 )
 from services.ground import SERVICES
 from services.supervisor import PROCESSES, WORKERS, Supervisor, await_ready
-from services.verbs import sign_in_link
-from services.walk import Walk
 from shared.errors import Fault
 from shared.events import Recorded
 from shared.mailbox import Mail
@@ -35,7 +32,14 @@ from tests.faults.apart import WELCOME, Killer, People, context, is_back, mail_t
 from tests.faults.canaries import search_folder
 from tests.faults.left_behind import leave_dead, leave_in_flight, leave_plain
 from tests.faults.story import PERSON, Story
-from tests.integration.city import PATIENCE, City, a_city, persistently, until
+from tests.integration.city import (
+    PATIENCE,
+    City,
+    a_city,
+    persistently,
+    until,
+    walk_through,
+)
 from tests.journeys.judge import all_facts, judge, judge_mails
 from tests.journeys.post import TOKEN, token_of
 from tests.messaging.broker import state_of
@@ -58,17 +62,7 @@ def city() -> Iterator[City]:
 
 
 def test_the_main_job_passes_unchanged(city: City) -> None:
-    link = sign_in_link(city.apis, city.settings, city.ids.staff["anna"])
-    system: Running = city  # type: ignore[assignment]  # all that a walk asks of it
-    walk = Walk(system, city.ids, link, Console(json=False, quiet=True))
-    try:
-        told = walk.go()
-    except Exception as error:
-        for log in city.settings.folder.run.glob("*.log"):
-            error.add_note(f"{log.name}: {log.read_text()[-2000:]}")
-        raise
-    assert told.checks
-    assert {name for name, held in told.checks.items() if not held} == set()
+    walk_through(city)
     assert listed(city.settings) == []
 
 

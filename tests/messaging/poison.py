@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -15,10 +15,12 @@ from shared.clock import SystemClock, micros
 from shared.context import CallContext
 from shared.ids import mint
 from shared.messaging.label import CONTENT_TYPE, Label, headers_of
+from shared.messaging.names import ASK
 from shared.messaging.pairs import Pairs
 from shared.messaging.sealed import Seals
 from shared.messaging.wire import encode_request, operations_of
 from shared.settings import Settings
+from tests.messaging.broker import raw_channel
 
 CANARY = "Zaphira"
 CREATE = operations_of(CrmApi)["create"]
@@ -158,3 +160,19 @@ def kinds(forge: Forge) -> dict[str, tuple[Raw, str]]:
         "unknown field": (inside(email + b',"bcc":"' + canary + b'"'), "form:fields"),
         "missing field": (inside(b'"phone":"' + canary + b'"'), "form:fields"),
     }
+
+
+def publish(settings: Settings, messages: Sequence[Raw], **properties: object) -> None:
+    """Send messages to the crm service as the portal, confirmed, as they are."""
+    with raw_channel(settings, "portal") as channel:
+        for raw in messages:
+            message = channel.prepare_message(
+                raw.body,
+                content_type=raw.content_type,
+                content_encoding=raw.content_encoding,
+                headers=raw.headers,
+                properties={"reply_to": raw.reply_to, **properties},
+            )
+            channel.basic_publish_confirm(
+                message, exchange=ASK, routing_key="crm.create"
+            )

@@ -19,11 +19,10 @@ from services.crm.events import ContactCreated
 from services.dead_letters import listed, replayed
 from services.processes import asking
 from services.supervisor import Supervisor, await_ready
-from shared.messaging.names import ASK
 from shared.messaging.node import Node
 from shared.settings import Settings
-from tests.messaging.broker import dead_of, raw_channel, state_of
-from tests.messaging.poison import CANARY, Forge, Raw, kinds, person
+from tests.messaging.broker import dead_of, state_of
+from tests.messaging.poison import CANARY, Forge, kinds, person, publish
 
 pytestmark = pytest.mark.integration
 QUEUE = "ask.crm"
@@ -48,21 +47,6 @@ def until(holds: Callable[[], bool], patience: float = 30) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def publish(settings: Settings, messages: list[Raw]) -> None:
-    with raw_channel(settings, "portal") as channel:
-        for raw in messages:
-            message = channel.prepare_message(
-                raw.body,
-                content_type=raw.content_type,
-                content_encoding=raw.content_encoding,
-                headers=raw.headers,
-                properties={"reply_to": raw.reply_to},
-            )
-            channel.basic_publish_confirm(
-                message, exchange=ASK, routing_key="crm.create"
-            )
 
 
 def contacts_made(settings: Settings) -> int:
