@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from kurrentdbclient.connection_spec import URI_SCHEMES_DISCOVER, ConnectionSpec
 
+from shared.eventstore.ways import content_of, is_here, login_of, options_of
 from shared.settings import SettingsError
 
 OPTIONS: Final = {"tls", "nodepreference"}
@@ -38,22 +38,14 @@ class Cluster:
         Raises:
             SettingsError: the URI or a file is not fit. The text shows no secret.
         """
-        parts = urlsplit(uri)
-        if "@" in parts.netloc:
-            raise SettingsError(
-                "the store's URI holds credentials; put them into a file instead"
-            )
-        for name, values in parse_qs(parts.query, keep_blank_values=True).items():
-            if name.lower() not in OPTIONS or len(values) > 1:
-                message = f"the store's URI has an option not honoured here: {name}"
-                raise SettingsError(message)
+        options_of(urlsplit(uri), OPTIONS)
         spec = _spec(uri)
         found = cls(
             targets=tuple(spec.targets),
             gossip=len(spec.targets) > 1 or spec.scheme in URI_SCHEMES_DISCOVER,
             spec=spec,
-            ca=_content(ca) if ca else None,
-            credentials=_pair(_content(credentials)) if credentials else None,
+            ca=content_of(ca) if ca else None,
+            credentials=login_of(credentials) if credentials else None,
         )
         for target in found.targets:
             found.refuse_exposed(target)
@@ -70,7 +62,7 @@ class Cluster:
         Raises:
             SettingsError: `target` is elsewhere and encryption is off.
         """
-        if not self.tls and not _is_here(target.rpartition(":")[0]):
+        if not self.tls and not is_here(target.rpartition(":")[0]):
             raise SettingsError("without TLS the store must be on this machine")
 
 
@@ -85,26 +77,3 @@ def _spec(uri: str) -> ConnectionSpec:
     if spec.options.node_preference != "leader":
         raise SettingsError("the store's URI must prefer the leader")
     return spec
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
-        raise SettingsError(message) from None
-
-
-def _pair(content: bytes) -> tuple[str, str]:
-    line = content.decode(errors="replace").rstrip("\r\n")
-    user, _, password = line.partition(":")
-    if not (user and password) or "\n" in line or "\ufffd" in line:
-        raise SettingsError("the store's credentials are not one line user:password")
-    return user, password

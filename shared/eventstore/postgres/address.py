@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import make_conninfo
 from typing_extensions import override
 
+from shared.eventstore.ways import is_here, login_of, options_of
 from shared.settings import SettingsError
 
 SCHEMES: Final = ("postgresql", "postgres")
@@ -53,17 +53,9 @@ class Address:
             SettingsError: the URI or a file is not fit. The text shows no secret.
         """
         parts = urlsplit(uri)
-        if "@" in parts.netloc:
-            raise SettingsError(
-                "the store's URI holds credentials; put them into a file instead"
-            )
-        options = parse_qs(parts.query, keep_blank_values=True)
-        for name, values in options.items():
-            if name != "host" or len(values) > 1:
-                message = f"the store's URI has an option not honoured here: {name}"
-                raise SettingsError(message)
+        options = options_of(parts, {"host"})
         database = unquote(parts.path.removeprefix("/"))
-        folder = options.get("host", [""])[0]
+        folder = options.get("host", "")
         if (
             parts.scheme not in SCHEMES
             or not database
@@ -78,7 +70,7 @@ class Address:
             targets=tuple(named),
             database=database,
             ca=ca,
-            credentials=_pair(credentials) if credentials else None,
+            credentials=login_of(credentials) if credentials else None,
         )
 
     def conninfo(self, target: tuple[str, int], patience: float) -> bytes:
@@ -100,7 +92,7 @@ class Address:
         }
         if self.ca:
             told |= {"sslmode": "verify-full", "sslrootcert": str(self.ca)}
-        elif _is_here(host):
+        elif host.startswith("/") or is_here(host):
             told |= {"sslmode": "disable"}
         else:
             told |= {"sslmode": "verify-full", "sslrootcert": "system"}
@@ -132,22 +124,3 @@ def _target(text: str) -> tuple[str, int]:
     if not host or host.startswith("/"):
         raise SettingsError("the store's URI names no server, or a port that is none")
     return host, port or PORT
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.startswith("/")
-
-
-def _pair(path: Path) -> tuple[str, str]:
-    try:
-        line = path.read_bytes().decode(errors="replace").rstrip("\r\n")
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
-        raise SettingsError(message) from None
-    user, _, password = line.partition(":")
-    if not (user and password) or set(line) & {"\n", "\0", "\ufffd"}:
-        raise SettingsError("the store's credentials are not one line user:password")
-    return user, password
