@@ -15,9 +15,9 @@ from types import FrameType
 from typing import Final
 
 from services import verbs, verbs_data, verbs_distributed
-from services.console import Console
-from shared.errors import DomainError, Fault
-from shared.settings import Settings, SettingsError
+from services.console import TOLD, Console, explain
+from shared.errors import DomainError
+from shared.settings import Settings
 from shared.web.server import WouldBeReadable
 
 REFUSED: Final = 1
@@ -35,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         done: int = flags.verb(flags, settings, console)
     except DomainError as refusal:
         return console.fail(str(refusal), refusal.hint, REFUSED)
-    except (SettingsError, WouldBeReadable) as wrong:
+    except WouldBeReadable as wrong:
         return console.fail(str(wrong), "", FAULT)
-    except (Fault, OSError) as error:
-        return console.fail(*verbs.explain(error), FAULT)
+    except TOLD as error:
+        return console.fail(*explain(error), FAULT)
     except KeyboardInterrupt:
         return 0
     return done
@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "events", verbs_data.events, "print the facts in the store, not their text"
     )
     events.add_argument("--after", type=int, default=0, metavar="POSITION")
-    events.add_argument("--limit", type=int, default=100)
+    many = events.add_mutually_exclusive_group()
+    many.add_argument("--limit", type=int, default=100, metavar="N", help="the first N")
+    many.add_argument("--last", type=int, metavar="N", help="the last N")
     rebuild = add(
         "rebuild", verbs_data.rebuild, "make lists and searches anew from facts"
     )

@@ -7,8 +7,10 @@ import secrets
 from typing import Final
 
 from services.compose import pairs
+from services.ground import FRONTS
 from services.policy import POLICY
-from shared.messaging.pairs import create_pairs, read_secret, write_secret
+from shared.crypto.kek import KeyFileUnsafe
+from shared.messaging.pairs import Pairs, create_pairs, read_secret, write_secret
 from shared.messaging.topology import definitions
 from shared.settings import Settings
 
@@ -33,15 +35,40 @@ def create_accounts(settings: Settings) -> int:
     return made
 
 
+def prove_pairs(settings: Settings, *, asks: str = "", answers: str = "") -> None:
+    """Read the keys of a process now, so that it does not start without one.
+
+    Args:
+        settings: say where they lie.
+        asks: the service or site as which it asks others.
+        answers: the service whose questions it answers. One that has pages asks from
+            the process of its pages alone; any other from this one as well.
+
+    Raises:
+        KeyMissing: one is not there.
+        KeyFileUnsafe: others can touch one, or it does not hold a key.
+    """
+    if answers not in FRONTS:
+        asks = asks or answers
+    keys = Pairs(settings.folder.keys / "pairs")
+    for caller, service in sorted(pairs()):
+        if caller == asks or service == answers:
+            keys.key(caller, service, "request")
+
+
 def password_of(settings: Settings, user: str) -> str:
     """Return a user's password.
 
     Raises:
         KeyMissing: there is no such account yet.
-        KeyFileUnsafe: others can read it.
+        KeyFileUnsafe: others can read it, or it is no text.
     """
     path = settings.folder.keys / "broker" / user
-    return read_secret(path, _LONGEST).decode()
+    try:
+        return read_secret(path, _LONGEST).decode()
+    except UnicodeDecodeError:
+        message = f"{path} does not hold a password; put it back"
+        raise KeyFileUnsafe(message) from None
 
 
 def rights() -> dict[tuple[str, str], set[str]]:

@@ -18,7 +18,7 @@ from services.crm.wiring import CrmParts, build_crm
 from services.envelope.adapters.smtp import SmtpRelay
 from services.envelope.api import EnvelopeApi
 from services.envelope.wiring import EnvelopeParts, build_envelope
-from services.ground import SERVICES, Ground, grounded
+from services.ground import SERVICES, Ground, grounded, keks_of, remains_in
 from services.letters.api import LettersApi
 from services.letters.wiring import LettersParts, build_letters
 from services.policy import POLICY
@@ -101,14 +101,17 @@ def create_data(folder: DataFolder) -> None:
     """Make an empty data folder with its first key.
 
     Raises:
-        SettingsError: it holds data already, or others can touch it.
+        SettingsError: it holds data already, be it without its key, or others can touch
+            it.
     """
     folder.create()
     if holds_organisation(folder):
         message = f"{folder.path} holds an organisation already; nothing was changed"
         raise SettingsError(message)
-    create_kek(folder.keys)
+    if remains_in(folder):  # never a new key over what an old one sealed
+        keks_of(folder)
     Tombstones(folder.tombstones, Keks(folder.keys)).create()
+    create_kek(folder.keys)
     create_pairs(folder.keys / "pairs", pairs())
 
 

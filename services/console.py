@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from shared.crypto.kek import KeyMissing
+from shared.errors import Fault
+from shared.eventstore.port import CorruptRecord
+from shared.fence import AlreadyFollowed
+from shared.ports import PortTaken
+from shared.readmodel import ReadModelBroken
+from shared.settings import SettingsError
+
+TOLD: Final = (SettingsError, Fault, OSError)
+"""What may go wrong at a start without being a mistake of ours."""
+_RIGHTS: Final = {errno.EACCES, errno.EPERM}
+_DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +60,43 @@ class Console:
             if hint:
                 sys.stderr.write(f"  {hint}\n")
         return status
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """Return what went wrong, one of `TOLD`, as one sentence and a hint."""
+    match error:
+        case AlreadyFollowed():
+            return (
+                "another process works on this data folder already",
+                "Stop that process first, or choose another folder with --data.",
+            )
+        case CorruptRecord():
+            return (
+                str(error),
+                "Trying again cannot help: stop all, and restore it from its backup.",
+            )
+        case SettingsError() | KeyMissing() | ReadModelBroken():
+            return str(error), ""  # says itself what to do
+        case PortTaken():
+            return str(error), error.hint
+        case OSError():
+            return _of_system(error)
+        case _:
+            told = str(error) or (type(error).__doc__ or "").strip()
+            return told, "Nothing was half done; try again."
+
+
+def _of_system(error: OSError) -> tuple[str, str]:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            "a port is taken, perhaps by a Letterlock that runs already",
+            "Stop that program, or choose other ports: letterlock run --port-base 9400",
+        )
+    told = error.strerror or type(error).__name__
+    where = error.filename if isinstance(error.filename, str) else ""
+    hint = ""
+    if error.errno in _RIGHTS:
+        hint = "It must belong to the user that runs this."
+    elif error.errno in _DISK:
+        hint = "Check the disk it lies on."
+    return f"{where}: {told}" if where else told, hint

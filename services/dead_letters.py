@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from services.brokerage import OPERATOR
 from services.talking import broker_of
@@ -12,13 +11,10 @@ from shared.ids import mint
 from shared.messaging.label import Label, Refusal
 from shared.messaging.pairs import Pairs
 from shared.messaging.rabbit.broker import Broker
-from shared.messaging.rabbit.dead import DeadLetter
+from shared.messaging.rabbit.dead import CURABLE, DeadLetter
 from shared.messaging.rabbit.graveyard import visit
 from shared.messaging.sealed import LONGEST, Seals
 from shared.settings import Settings
-
-CURABLE: Final = ("late", "failed:", "broker:")
-"""Causes that may be gone. Forged or malformed messages are never put back."""
 
 
 def listed(settings: Settings) -> list[dict[str, object]]:
@@ -29,8 +25,8 @@ def listed(settings: Settings) -> list[dict[str, object]]:
 def replayed(settings: Settings) -> list[dict[str, object]]:
     """Put back what may succeed now, sealed anew with time to live; return all.
 
-    The command id stays, so what had been done after all is not done twice. Nobody
-    waits for the answer any more.
+    Forged and malformed messages never are. The command id stays, so what had been done
+    after all is not done twice. Nobody waits for the answer any more.
 
     Raises:
         Unreachable: the broker failed; nothing was lost.

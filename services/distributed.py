@@ -32,7 +32,7 @@ from shared.messaging.pairs import Pairs
 from shared.messaging.port import Carrier, Hints
 from shared.messaging.sealed import Seals, Window
 from shared.messaging.wire import operations_of
-from shared.settings import Settings
+from shared.settings import Settings, SettingsError
 
 PROTOCOLS: Final[Mapping[str, type]] = {
     "crm": CrmApi,
@@ -62,6 +62,14 @@ class Talk:
             audit=client.of(AuditApi, "audit"),
             staff=client.of(StaffApi, "portal"),
         )
+
+
+def known(service: str) -> str:
+    """Return `service`. Raises SettingsError if there is none of that name."""
+    if service not in PROTOCOLS:
+        message = f"there is no service {service!r}; there are: {', '.join(PROTOCOLS)}"
+        raise SettingsError(message)
+    return service
 
 
 def talk_over(carrier: Carrier, settings: Settings, clock: Clock | None = None) -> Talk:

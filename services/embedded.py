@@ -17,6 +17,7 @@ from shared.clock import Clock
 from shared.errors import Fault
 from shared.failpoints import Failpoints
 from shared.follow import FollowerThread
+from shared.frames import log_place
 from shared.mailbox import Mailbox, MailSink
 from shared.settings import Settings
 from shared.web.app import build_app
@@ -122,9 +123,8 @@ class Timer:
             except Fault as fault:
                 LOG.warning("work waits: %s", type(fault).__name__)
                 found = 0
-            except Exception:
-                # The facts are safe in the store; the work is taken up again.
-                LOG.exception("work failed")
+            except Exception as error:  # noqa: BLE001  # the work is taken up again
+                log_place(LOG, "work failed", error)
                 found = 0
             if not found:
                 self._stop.wait(self._every)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from services.policy import POLICY
+from services.policy import POLICY, SPEAKS_FOR
 from shared.clock import Clock, SystemClock
 from shared.codec import EventCodec
 from shared.crypto.kek import Keks
@@ -20,14 +21,18 @@ from shared.eventstore.coded import CodedStore
 from shared.eventstore.port import EventStore, Journal
 from shared.eventstore.sqlite import SqliteJournal
 from shared.failpoints import Failpoints, Nowhere
-from shared.gate import Gate, Rule
+from shared.gate import Gate, Rule, Voice
 from shared.messaging.port import Hints
 from shared.readmodel import ReadModel, open_readmodel
-from shared.settings import Settings, SettingsError
+from shared.settings import DataFolder, Settings, SettingsError
 
 SERVICES: Final = ("crm", "letters", "envelope", "audit", "portal")
 PATIENCE: Final = 5.0  # s a call to the servers may take, repeats included
 FRONTS: Final = frozenset({"portal", "viewer"})
+VOICES: Final = {
+    speaker: Voice(roles=frozenset(roles), names=frozenset(names))
+    for speaker, (roles, names) in SPEAKS_FOR.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +59,50 @@ class Ground:
         """Open the counts of a service: apart from its lists, whose writer is busy."""
         counts = ReadModel(open_readmodel(self.settings.folder.counts(service)))
         self.stack.callback(counts.close)
-        return counts
+        with counts.connect():
+            return counts  # a file that is no database is told now, not by a request
 
     def gate(self, service: str) -> Gate:
         """Return the gate around the operations of a service."""
         store = self.footings[service].store
-        return Gate(service, _rules(service), store, self.clock, fronts=FRONTS)
+        return Gate(
+            service,
+            rules_of(service),
+            store,
+            self.clock,
+            fronts=FRONTS,
+            voices=VOICES,
+        )
+
+
+def remains_in(folder: DataFolder) -> Path | None:
+    """Return something that only a key made before can read; None if there is none."""
+    for pattern in ("store.db", "keys/*.db", "read/*.db", "blobs/*", "tombstones.log"):
+        for found in folder.path.glob(pattern):
+            if found.name != "tombstones.log" or found.stat().st_size:
+                return found
+    return None
+
+
+def keks_of(folder: DataFolder) -> Keks:
+    """Return the key-encryption keys of a folder, each of them fit for use.
+
+    Raises:
+        SettingsError: there are none, and says whether to begin or to put them back;
+            or one is not fit.
+    """
+    keks = Keks(folder.keys)
+    if not (folder.keys.exists() and keks.versions()):
+        message = f"{folder.path} holds no organisation; run: letterlock init"
+        if found := remains_in(folder):
+            message = (
+                f"{folder.keys}/kek-<n> is gone, and {found} needs it;"
+                " put it back from the key backup"
+            )
+        raise SettingsError(message)
+    for version in keks.versions():
+        keks.get(version)  # a key file that is not fit is told now, not by a request
+    return keks
 
 
 @contextmanager
@@ -82,12 +125,7 @@ def grounded(
             the servers is not.
     """
     folder = settings.folder
-    keks = Keks(folder.keys)
-    if not keks.versions():
-        message = f"{folder.path} holds no organisation; run: letterlock init"
-        raise SettingsError(message)
-    for version in keks.versions():
-        keks.get(version)  # a key file that is not fit is told now, not by a request
+    keks = keks_of(folder)
     folder.create()
     tombstones = Tombstones(folder.tombstones, keks)
     with ExitStack() as stack:
@@ -104,9 +142,12 @@ def grounded(
                 service, folder.key_db(service), keks=keks, tombstones=tombstones
             )
             stack.callback(keyring.close)
+            keyring.prove_keks()
             keyring.replay_tombstones()
             readmodel = ReadModel(open_readmodel(folder.read(service)))
             stack.callback(readmodel.close)
+            with readmodel.connect():
+                pass  # a file that is no database is told now, not by a request
             footings[service] = Footing(
                 store=CodedStore(journal, EventCodec(service, keyring)),
                 keyring=keyring,
@@ -140,7 +181,8 @@ def _on_servers(settings: Settings, uri: str) -> Journal:
     return KurrentJournal(cluster, patience=PATIENCE)
 
 
-def _rules(service: str) -> dict[str, Rule]:
+def rules_of(service: str) -> dict[str, Rule]:
+    """Return the rules of a service's operations, as the policy has them."""
     return {
         operation: Rule(
             callers=frozenset(callers),

@@ -1,10 +1,27 @@
 """Who may do what: for each operation, the callers and the actor's roles.
 
-Pure data. Compose puts it into one gate around every `api` object; tests compare it
-with every `api` Protocol, and an operation without a row fails the build.
+And for whom each caller speaks. Pure data. Compose puts it into one gate around every
+`api` object; tests compare it with every `api` Protocol, and an operation without a row
+fails the build.
 """
 
 STAFF = ("sender", "author", "executive", "compliance", "admin")
+
+# (caller, kind of actor): (roles, names of actors; none: the id of any person).
+# What a caller says of an actor is believed so far and no further: the viewer, which
+# the public reaches, can name nobody. Whoever is not a caller speaks for nobody.
+SPEAKS_FOR = {
+    ("portal", "staff"): ((*STAFF, "anonymous"), ()),  # anonymous: has no role yet
+    ("portal", "anonymous"): (("anonymous",), ("anonymous",)),
+    ("portal", "service"): (("service", "compliance"), ("portal", "operator")),
+    ("viewer", "recipient"): (("recipient",), ("recipient",)),
+    ("viewer", "anonymous"): (("recipient",), ("unknown",)),  # a fetch, by anything
+    # as it was asked itself, or when something is due
+    ("envelope", "staff"): (STAFF, ()),
+    ("envelope", "recipient"): (("recipient",), ("recipient",)),
+    ("envelope", "anonymous"): (("recipient",), ("unknown",)),
+    ("envelope", "service"): (("service",), ("envelope",)),
+}
 
 # (service, operation): ("command" or "query", callers, roles)
 POLICY = {

@@ -10,8 +10,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from services.brokerage import prove_pairs
 from services.compose import Apis, Part
-from services.distributed import PROTOCOLS, stood_up
+from services.distributed import known, stood_up
 from services.embedded import (
     EXPIRE_EVERY,
     POST_EVERY,
@@ -20,18 +21,23 @@ from services.embedded import (
     portal_server,
     viewer_server,
 )
+from services.ground import keks_of
+from services.ports import ports_of
 from services.talking import hinted, talking
 from shared.clock import SystemClock
 from shared.errors import Fault
 from shared.failpoints import Failpoints
 from shared.fence import AlreadyFollowed, Fence
+from shared.flag import Flag
 from shared.following import Runner
 from shared.mailbox import Mailbox, MailSink
+from shared.ports import refuse_taken
 from shared.settings import Settings, SettingsError
 from shared.web.sessions import Sessions
 
 LOG: Final = logging.getLogger(__name__)
 STAND_BY: Final = 1.0  # s between tries to take over from another process
+WATCH: Final = timedelta(seconds=1)
 FAREWELL: Final = 10.0  # s what runs gets to end
 SITES: Final = ("portal", "viewer", "mailbox")
 
@@ -41,8 +47,10 @@ def following(services: Sequence[str], settings: Settings) -> Iterator[None]:
     """Keep the read models of `services` going, or stand by for who does."""
     with _parts(services, settings, None) as (stack, parts):
         run = settings.folder.run
-        for part in parts:
-            _keep(part.followed.follower(run), stack)
+        followers = [part.followed.follower(run) for part in parts]
+        for follower in followers:
+            _keep(follower, stack)
+        watch(followers, stack)
         yield
 
 
@@ -57,18 +65,22 @@ def working(
     """
     with _parts(services, settings, failpoints) as (stack, parts):
         run = settings.folder.run
+        reactors: list[Runner[Any]] = []
         for part in parts:
             if not (part.followed.reactions or part.envelope):
                 message = f"{part.followed.service} has no work to do"
                 raise SettingsError(message)
+            prove_pairs(settings, asks=part.followed.service)
             if part.followed.reactions:
-                _keep(part.followed.reactor(run), stack)
+                reactors.append(part.followed.reactor(run))
+                _keep(reactors[-1], stack)
             if part.envelope:
                 once = Once(Fence(run / "expirer.lock"), part.envelope.expirer.run_once)
                 stack.callback(part.envelope.postman.close)
                 stack.callback(once.close)
                 _time(part.envelope.postman.run_once, POST_EVERY, stack)
                 _time(once.run, EXPIRE_EVERY, stack)
+        watch(reactors, stack)
         yield
 
 
@@ -79,17 +91,20 @@ def serving(site: str, settings: Settings) -> Iterator[None]:
     Raises:
         SettingsError: there is no such site.
         WouldBeReadable: asked to listen beyond loopback without certificate.
-        OSError: the port is taken.
+        PortTaken: another program listens there.
     """
+    refuse_taken(ports_of(settings, site))
     clock = SystemClock()
     with ExitStack() as stack:
         match site:
             case "portal":
+                prove_pairs(settings, asks=site)
                 talk = stack.enter_context(talking(settings, "portal"))
                 sessions = Sessions(settings.folder.path / "sessions.db", clock)
                 stack.callback(sessions.close)
                 server = portal_server(settings, clock, talk.apis("portal"), sessions)
             case "viewer":
+                prove_pairs(settings, asks=site)
                 talk = stack.enter_context(talking(settings, "viewer"))
                 server = viewer_server(settings, clock, talk.apis("viewer"))
             case "mailbox":
@@ -138,9 +153,9 @@ class Once:
 def _parts(
     services: Sequence[str], settings: Settings, failpoints: Failpoints | None
 ) -> Iterator[tuple[ExitStack, list[Part]]]:
-    if unknown := set(services) - PROTOCOLS.keys():
-        message = f"there is no service {min(unknown)!r}"
-        raise SettingsError(message)
+    for service in services:
+        known(service)
+    keks_of(settings.folder)
     with ExitStack() as stack:
         hints = stack.enter_context(hinted(settings, services[0]))
         parts: list[Part] = []
@@ -174,6 +189,19 @@ def _keep(runner: Runner[Any], stack: ExitStack) -> None:
     stack.callback(end)
 
 
+def watch(runners: Sequence[Runner[Any]], stack: ExitStack) -> None:
+    """Show a flag while one of them stands still until the program is mended."""
+    flag = Flag()
+
+    def look() -> int:
+        failures = [failure for runner in runners for failure in runner.failures]
+        flag.show(shown=any(failure.lasting for failure in failures))
+        return 0
+
+    stack.callback(partial(flag.show, shown=False))
+    _time(look, WATCH, stack)
+
+
 def _take_turns(runner: Runner[Any], stop: threading.Event) -> None:
     while not stop.is_set():
         try:
@@ -181,7 +209,7 @@ def _take_turns(runner: Runner[Any], stop: threading.Event) -> None:
         except AlreadyFollowed:
             stop.wait(STAND_BY)
         except Fault as fault:
-            LOG.warning("cannot follow yet: %s", type(fault).__name__)
+            LOG.warning("cannot follow yet: %s: %s", type(fault).__name__, fault)
             stop.wait(STAND_BY)
         else:
             runner.run(stop)

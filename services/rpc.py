@@ -19,7 +19,7 @@ SPARE_THREADS: Final = 4  # beside one for each worker
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve one service until stopped.
+    """Serve one service until stopped; 2 if what it needs is not fit to start with.
 
     Raises:
         NotNative: put together in the wrong order; it does not start.
@@ -28,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     native = Native(WORKERS + SPARE_THREADS)
     with native.modules():
         assembly: Any = import_module("services.rpc_parts")
-        assembled = assembly.assembled(service, json.loads(variables), WORKERS)
+        try:
+            assembled = assembly.assembled(service, json.loads(variables), WORKERS)
+        except assembly.TOLD as error:
+            return int(assembly.complain(error))
     with assembled as (source, parts):
         native.check()
         native.free_logging()

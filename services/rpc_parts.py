@@ -6,12 +6,17 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from services.distributed import desk_of, stood_up
+from services.brokerage import prove_pairs
+from services.console import TOLD, Console, explain
+from services.distributed import desk_of, known, stood_up
+from services.ground import keks_of
 from services.talking import broker_of, hinted, talking
 from shared.failpoints import KillAt
 from shared.messaging.rabbit.intake import Intake
 from shared.messaging.rabbit.lines import RabbitLines
 from shared.settings import Settings
+
+__all__ = ["TOLD", "assembled", "complain"]  # what `services.rpc` asks for
 
 FAILPOINT = "LETTERLOCK_FAILPOINT"
 Parts = dict[str, Callable[..., object]]
@@ -25,6 +30,9 @@ class Assembled:
     ) -> None:
         """Open the data folder; connect to the broker when first asked."""
         settings = Settings.from_env(variables)
+        known(service)
+        keks_of(settings.folder)
+        prove_pairs(settings, answers=service)
         self._stack = ExitStack()
         with ExitStack() as opening:
             talk = opening.enter_context(talking(settings, service))
@@ -56,11 +64,17 @@ class Assembled:
         self._stack.close()
 
 
+def complain(error: Exception) -> int:
+    """Say on standard error, in one line, why it does not start; return the status."""
+    return Console().fail(*explain(error), 2)
+
+
 def assembled(service: str, variables: Mapping[str, str], workers: int) -> Assembled:
     """Put one service together; close it by leaving it.
 
     Raises:
         SettingsError: no such service, or the data folder is not fit to start with.
+        Fault: a key, a password or a store is not there, or cannot be read.
     """
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"

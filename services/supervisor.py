@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import socket
-import subprocess  # nosec B404  # our own program, no shell
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from services.brokerage import OPERATOR, create_accounts, definitions_of
-from services.compose import holds_organisation, portal_url, viewer_url
+from services.children import AGAIN, Supervisor
+from services.compose import portal_url, viewer_url
 from services.console import Console
 from services.demo_data import STAFF, DemoIds, DemoOrganisation
-from services.ground import SERVICES
+from services.ground import SERVICES, grounded
+from services.ports import ports_of_broker, ports_of_sites
 from services.processes import asking
 from services.talking import broker_of
 from services.verbs import prepare_demo, sign_in_link
 from shared.errors import Fault
+from shared.fence import AlreadyFollowed, Fence
 from shared.messaging.names import queue_of
 from shared.messaging.node import Node
 from shared.messaging.rabbit.broker import readers
+from shared.ports import refuse_taken
 from shared.settings import Settings, SettingsError
 
 LOG: Final = logging.getLogger(__name__)
 WORKERS: Final = ("crm", "letters", "envelope")
+LOCK: Final = "supervisor.lock"  # in the folder of locks
 READY: Final = 120.0  # s until every process answers
-AGAIN: Final = 1.0  # s before a process that ended is started again
-FAREWELL: Final = 15.0  # s a process gets to end
 PROCESSES: Final[tuple[tuple[str, ...], ...]] = (
     *(("rpc", service) for service in SERVICES),
     ("follow", *SERVICES),
@@ -45,105 +42,42 @@ PROCESSES: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
-@dataclass(slots=True)
-class Child:
-    """One process, started again whenever it ends."""
+@contextmanager
+def alone(settings: Settings) -> Iterator[int]:
+    """Keep other starts off this data folder; yield the lock, for children to keep.
 
-    words: tuple[str, ...]
-    process: subprocess.Popen[bytes]
-    ended: float = 0.0
-
-    @property
-    def serves(self) -> bool:
-        """Tell whether it answers questions."""
-        return self.words[0] == "rpc"
-
-    @property
-    def name(self) -> str:
-        """Return what a person calls it, such as `rpc crm`."""
-        return " ".join(self.words[:2])
-
-
-class Supervisor:
-    """Starts processes of `letterlock`, and starts again what ends."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Give all children these settings."""
-        self._settings = settings
-        self._lock = threading.Lock()
-        self.children: dict[str, Child] = {}
-
-    def start(self, words: tuple[str, ...], **extra: str) -> Child:
-        """Start one process; `extra` variables are for it alone, and once."""
-        child = Child(words=words, process=self._spawn(words, extra))
-        self.children[child.name] = child
-        return child
-
-    def revive(self) -> int:
-        """Start again what ended a while ago; return how many. Any thread may."""
-        with self._lock:
-            return sum(self._revived(child) for child in self.children.values())
-
-    def _revived(self, child: Child) -> bool:
-        if child.process.poll() is None:
-            return False
-        now = time.monotonic()
-        if not child.ended:
-            child.ended = now
-            LOG.warning("%s ended: %s", child.name, child.process.returncode)
-            return False
-        if now - child.ended < AGAIN:
-            return False
-        child.process, child.ended = self._spawn(child.words, {}), 0.0
-        return True
-
-    def stop(self) -> None:
-        """End all, web first, so that nobody is refused half way."""
-        for child in reversed(self.children.values()):
-            child.process.terminate()
-        end = time.monotonic() + FAREWELL
-        for child in self.children.values():
-            try:
-                child.process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
-        self.children.clear()
-
-    def _spawn(
-        self, words: Sequence[str], extra: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        log = self._settings.folder.run / f"{'-'.join(words[:2])}.log"
-        program = ["-m", "services", *words]
-        if words[0] == "rpc":  # what `letterlock rpc` becomes
-            variables = json.dumps({**self._settings.env(), **extra})
-            program = ["-m", "services.rpc", words[1], variables]
-        with log.open("ab") as out:
-            return subprocess.Popen(  # noqa: S603  # nosec B603  # our own words
-                [sys.executable, *program],
-                env={
-                    "PATH": os.defpath,
-                    "LANG": "C.UTF-8",
-                    "PYTHONDONTWRITEBYTECODE": "1",
-                    **self._settings.env(),
-                    **extra,
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
+    Raises:
+        SettingsError: an earlier start, or a child that it left behind, still runs.
+    """
+    fence = Fence(settings.folder.run / LOCK)
+    try:
+        fence.take()
+    except AlreadyFollowed:
+        pids = " ".join(map(str, fence.holders()))
+        message = (
+            f"{settings.data} is being served already by processes of its own; stop "
+            f"them with Ctrl+C there or, if they were left behind, with: kill {pids}"
+        )
+        raise SettingsError(message) from None
+    try:
+        yield fence.file
+    finally:
+        fence.release()
 
 
 @contextmanager
-def broker(settings: Settings) -> Iterator[Node]:
-    """Run a private RabbitMQ for this data folder.
+def broker(settings: Settings, keep: Sequence[int] = ()) -> Iterator[Node]:
+    """Run a private RabbitMQ for this data folder; `keep` as `Node` has it.
 
     Raises:
         NoBroker: it is not installed, or did not come up.
     """
     create_accounts(settings)
     node = Node(
-        settings.data / "broker", settings.broker_port, definitions_of(settings)
+        settings.data / "broker",
+        settings.broker_port,
+        definitions_of(settings),
+        keep=keep,
     )
     try:
         node.start()
@@ -153,13 +87,13 @@ def broker(settings: Settings) -> Iterator[Node]:
 
 
 @contextmanager
-def supervised(settings: Settings) -> Iterator[Supervisor]:
+def supervised(settings: Settings, keep: Sequence[int] = ()) -> Iterator[Supervisor]:
     """Run every process, ready; `supervisor.revive` is the caller's to call.
 
     Raises:
         Fault: not all of them answered in time.
     """
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, keep)
     try:
         for words in PROCESSES:
             if words != ("web", "mailbox") or settings.built_in_mailbox:
@@ -181,37 +115,45 @@ def await_ready(settings: Settings, supervisor: Supervisor) -> None:
         "web viewer": settings.viewer_port,
         "web mailbox": settings.mailbox_port,
     }
-    queues = [queue_of(c.words[1]) for c in supervisor.children.values() if c.serves]
-    waited = [ports[name] for name in supervisor.children if name in ports]
+    children = supervisor.children
+    queues = {name: queue_of(c.words[1]) for name, c in children.items() if c.serves}
     end = time.monotonic() + READY
     user = broker_of(settings, OPERATOR)
-    while not (_listening(waited) and all(readers(user, queues))):
+    while True:
+        read = readers(user, list(queues.values()))
+        missing = [name for name, there in zip(queues, read, strict=True) if not there]
+        missing += [
+            name
+            for name, port in ports.items()
+            if name in children and not (children[name].runs and _listening(port))
+        ]
+        if not missing:
+            return
         if time.monotonic() > end:
-            message = f"not all processes came up; see {settings.folder.run}/*.log"
+            told = ", ".join(missing)
+            message = f"not up yet: {told}; see {settings.folder.run}/*.log"
             raise Fault(message)
         supervisor.revive()
         time.sleep(0.2)
 
 
-def _listening(ports: Sequence[int]) -> bool:
-    for port in ports:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return False
-    return True
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def run(settings: Settings, console: Console, *, demo: bool) -> None:
     """Run everything until interrupted."""
     if demo:
         prepare_demo(settings)
-    elif not holds_organisation(settings.folder):
-        message = f"{settings.data} holds no organisation; run: letterlock init"
-        raise SettingsError(message)
+    with grounded(settings):
+        pass  # what is not fit to start with is told here, not in many logs
     with ExitStack() as stack:
+        keep = [stack.enter_context(alone(settings))]
+        refuse_taken([*ports_of_sites(settings), *ports_of_broker(settings)])
         console.say("Starting a private RabbitMQ and the processes ...")
-        stack.enter_context(broker(settings))
-        supervisor = stack.enter_context(supervised(settings))
+        node = stack.enter_context(broker(settings, keep))
+        supervisor = stack.enter_context(supervised(settings, keep))
         console.say("Letterlock is running in processes of its own, here only.")
         console.say()
         console.say(f"  Portal, for staff        {portal_url(settings)}")
@@ -225,8 +167,20 @@ def run(settings: Settings, console: Console, *, demo: bool) -> None:
             _tell_demo(settings, console)
         console.say("Stop with Ctrl+C.")
         while True:
-            supervisor.revive()
+            look_after(node, supervisor)
             time.sleep(AGAIN)
+
+
+def look_after(node: Node, supervisor: Supervisor) -> None:
+    """Start again what has ended, the broker too; to be called every second."""
+    if not node.running:
+        LOG.warning("the private RabbitMQ ended and is started again; see %s", node.log)
+        try:
+            node.start()
+        except (Fault, OSError) as failed:
+            LOG.error("the private RabbitMQ does not start: %s", failed)  # noqa: TRY400  # the reason is enough
+    supervisor.revive()
+    supervisor.keep_logs_small()
 
 
 def enter_demo(settings: Settings) -> DemoIds:

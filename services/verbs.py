@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import shutil
 import signal
@@ -24,12 +23,12 @@ from services.console import Console
 from services.demo_data import STAFF, DemoIds, DemoOrganisation
 from services.embedded import Running, running
 from services.portal.commands import MakeSignInLink
+from services.ports import ports_of_sites
 from services.walk import Walk, free_port_base, sealed_at_rest
 from shared.context import service_context
-from shared.errors import Fault
 from shared.failpoints import KillAt
-from shared.fence import AlreadyFollowed
 from shared.ids import mint
+from shared.ports import refuse_taken
 from shared.settings import Settings, SettingsError
 
 Verb = Callable[[argparse.Namespace, Settings, Console], int]
@@ -39,6 +38,7 @@ OPERATOR: Final = "operator"
 def run(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     """Start everything and stay until interrupted."""
     log_to_standard_error()
+    refuse_taken(ports_of_sites(settings))
     demo_wanted = flags.demo or settings.demo
     if demo_wanted:
         prepare_demo(settings)
@@ -94,24 +94,6 @@ def demo(flags: argparse.Namespace, settings: Settings, console: Console) -> int
         shutil.rmtree(folder, ignore_errors=True)
     console.result(told.text(), asdict(told))
     return 0 if all(told.checks.values()) else 1
-
-
-def explain(error: Fault | OSError) -> tuple[str, str]:
-    """Return what went wrong as one sentence and a hint."""
-    if isinstance(error, AlreadyFollowed):
-        return (
-            "another process works on this data folder already",
-            "Stop that process first, or choose another folder with --data.",
-        )
-    if isinstance(error, Fault):
-        told = str(error) or (type(error).__doc__ or "").strip()
-        return told, "Nothing was half done; try again."
-    if error.errno == errno.EADDRINUSE:
-        return (
-            "a port is taken, perhaps by a Letterlock that runs already",
-            "Stop that program, or choose other ports: letterlock run --port-base 9400",
-        )
-    return (error.strerror or type(error).__name__, "Check the data folder's disk.")
 
 
 def _stay() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -19,9 +20,11 @@ from services.portal.commands import InviteStaff, ListStaff
 from services.portal.errors import StaffUnknown
 from services.verbs import OPERATOR, sign_in_link
 from shared.context import CallContext, service_context
-from shared.eventstore.port import PAGE
+from shared.events import Recorded
+from shared.eventstore.port import PAGE, CorruptRecord, EventStore
 from shared.fence import AlreadyFollowed
 from shared.ids import mint
+from shared.rebuild import head_of
 from shared.rebuild import rebuild as rebuild_projection
 from shared.settings import Settings, SettingsError
 
@@ -117,10 +120,13 @@ def timeline(flags: argparse.Namespace, settings: Settings, console: Console) ->
 
 def events(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     """Print facts in order: names, places and metadata, never private fields."""
+    after, many = max(flags.after, 0), flags.limit if flags.last is None else flags.last
+    many = min(max(many, 1), PAGE)
     with grounded(settings, services=()) as ground:  # needs nobody's keys
-        found = ground.bare.read_all(
-            max(flags.after, 0), min(max(flags.limit, 1), PAGE)
-        )
+        if flags.last is None:
+            found = ground.bare.read_all(after, many)
+        else:
+            found = last_facts(ground.bare, after, many)
     rows = [
         {
             "position": record.position,
@@ -141,6 +147,23 @@ def events(flags: argparse.Namespace, settings: Settings, console: Console) -> i
     )
     console.result(text or "There is nothing after that position.", {"events": rows})
     return 0
+
+
+def last_facts(store: EventStore, after: int, many: int) -> Sequence[Recorded]:
+    """Return the last `many` facts later than `after`, oldest first.
+
+    Cost: one page; all pages where the store's positions have gaps.
+    """
+    start = max(after, head_of(store) - many)
+    with suppress(CorruptRecord):  # with gaps, that need be no position
+        found = store.read_all(start, many)
+        if len(found) == many or start == after:
+            return found
+    last: deque[Recorded] = deque(maxlen=many)
+    while page := store.read_all(after, PAGE):
+        last.extend(page)
+        after = page[-1].position
+    return list(last)
 
 
 def rebuild(flags: argparse.Namespace, settings: Settings, console: Console) -> int:

@@ -9,14 +9,17 @@ import signal
 import subprocess  # nosec B404  # our own programs and Debian's, no shell
 import sys
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from services.brokerage import create_accounts, write_definitions
-from services.compose import holds_organisation
 from services.console import Console
+from services.ground import keks_of
 from services.verbs import log_to_standard_error
 from shared.failpoints import KillAt
 from shared.settings import Settings, SettingsError
+
+LOAD: Final = ("rabbitmqctl", "import_definitions")  # reads standard input
 
 
 def rpc(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
@@ -62,25 +65,38 @@ def web(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
 def broker_setup(
     flags: argparse.Namespace, settings: Settings, console: Console
 ) -> int:
-    """Make keys, passwords and the broker's definitions; load them if asked."""
-    if not holds_organisation(settings.folder):
-        message = f"{settings.data} holds no organisation; run: letterlock init"
-        raise SettingsError(message)
+    """Make keys, passwords and the broker's definitions; load them if asked.
+
+    Raises:
+        SettingsError: there is no organisation, or the broker did not take them.
+    """
+    keks_of(settings.folder)
     made = create_accounts(settings)
-    path = write_definitions(settings)
-    load = ["rabbitmqctl", "import_definitions", path]
+    path = str(Path(write_definitions(settings)).absolute())
     if flags.apply:
-        done = subprocess.run(load, check=False)  # noqa: S603  # nosec B603  # our own words
-        if done.returncode:
-            message = "rabbitmqctl could not load the definitions"
-            raise SettingsError(message)
+        _load(path)
     else:
-        console.say("Load it into the broker with: " + " ".join(load))
+        console.say(f"Load it into the broker with: {' '.join(LOAD)} < {path}")
     console.result(
         f"{made} keys and passwords made; definitions: {path}",
         {"made": made, "definitions": path},
     )
     return 0
+
+
+def _load(path: str) -> None:
+    # By standard input: Debian's rabbitmqctl opens files as another user, elsewhere.
+    try:
+        with Path(path).open("rb") as file:
+            done = subprocess.run(  # noqa: S603  # nosec B603  # our own words
+                LOAD, stdin=file, stdout=subprocess.DEVNULL, check=False
+            )
+    except FileNotFoundError:
+        message = "there is no rabbitmqctl here; load the definitions by hand:"
+        raise SettingsError(f"{message} {' '.join(LOAD)} < {path}") from None
+    if done.returncode:
+        message = "rabbitmqctl could not load the definitions; run this as root or"
+        raise SettingsError(f"{message} rabbitmq, on the broker's machine")
 
 
 def store_layout(

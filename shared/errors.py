@@ -51,6 +51,13 @@ class NotAllowed(DomainError):
     hint = "Ask an administrator if you need this for your work."
 
 
+class ActorNotAllowed(NotAllowed):
+    """The service that asks does not speak for this actor in this role."""
+
+    code = "actor_not_allowed"
+    hint = "Look into the service that asked: none of ours does this."
+
+
 class Malformed(DomainError):
     """Something in the request is missing or not in the expected form."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from shared.errors import Fault
@@ -20,6 +21,28 @@ class Fence:
         """Guard with the file at `path`; with None, guard nothing."""
         self._path = path
         self._file: int | None = None
+
+    @property
+    def file(self) -> int:
+        """Return the open lock, to be inherited: it is held until all have closed it.
+
+        Raises:
+            ValueError: it was not taken, or guards nothing.
+        """
+        if self._file is None:
+            raise ValueError("not taken")
+        return self._file
+
+    def holders(self) -> list[int]:
+        """Return the processes that have the file open, as far as one may see."""
+        if self._path is None:
+            return []
+        found: set[int] = set()
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            with suppress(OSError):  # ended, closed, or somebody else's
+                if link.readlink() == self._path.absolute():
+                    found.add(int(link.parts[2]))
+        return sorted(found)
 
     def take(self) -> None:
         """Take the lock; at once, or not at all. Taking it again changes nothing.

@@ -1,4 +1,4 @@
-"""The gate around every `api` object: who may call what, and refusals as evidence.
+"""The gate around every `api` object: who may ask what, and refusals as evidence.
 
 A page, an RPC and an embedded call pass the same gate. It knows no service; compose
 hands it the rules of `services/policy.py`.
@@ -7,24 +7,28 @@ hands it the rules of `services/policy.py`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from typing_extensions import override
 
 from shared.clock import Clock
-from shared.context import CallContext
-from shared.errors import DomainError, NotAllowed
+from shared.context import CallContext, service_context
+from shared.errors import ActorNotAllowed, DomainError, NotAllowed
 from shared.events import drafted
 from shared.eventstore.port import NO_STREAM, EventStore, WrongVersion
 from shared.refusals import Refused
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 FORBIDDEN: Final = 403
 _ID: Final = re.compile(r"[0-9a-f]{32}|[0-9]{6}")  # of people and envelopes; of pages
+_PERSON: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,20 @@ class Rule:
     writes: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """As whom a caller may ask, of one kind of actor."""
+
+    roles: frozenset[str]
+    names: frozenset[str]  # of actors; if empty, the id of any person
+
+    def suits(self, context: CallContext) -> bool:
+        """Say whether actor and role are among these."""
+        name = context.actor_id
+        known = name in self.names if self.names else bool(_PERSON.fullmatch(name))
+        return known and context.role in self.roles
+
+
 class Gate:
     """Guards the operations of one service."""
 
@@ -51,23 +69,27 @@ class Gate:
         clock: Clock,
         *,
         fronts: frozenset[str],
+        voices: Mapping[tuple[str, str], Voice],
     ) -> None:
         """Guard by `rules`, operation -> rule; write refusals to `store`.
 
-        `fronts` are the callers that speak for people: portal and viewer.
+        `fronts` are the callers that speak for people: portal and viewer. `voices` says
+        for whom a caller speaks: caller and kind of actor -> voice; for no other.
         """
         self._service = service
         self._fronts = fronts
         self._rules = rules
+        self._voices = voices
         self._store = store
         self._clock = clock
 
     def around(self, api: T, *, caller: str) -> T:
         """Return `api` as `caller` (a service's name) may use it.
 
-        Every call raises NotAllowed unless the rule names both the caller and the role
-        of the context; an operation without a rule is refused to all. A DomainError is
-        recorded as `Refused`, then raised as it was.
+        Every call raises ActorNotAllowed unless the caller speaks for the actor of the
+        context, and NotAllowed unless the rule names both the caller and the role; an
+        operation without a rule is refused to all. A DomainError is recorded as
+        `Refused`, then raised as it was.
         """
         return cast(T, _Gated(self, api, caller))
 
@@ -80,6 +102,10 @@ class Gate:
         context: CallContext,
     ) -> object:
         """Carry out one guarded call."""
+        voice = self._voices.get((caller, context.actor_kind))
+        if voice is None or not voice.suits(context):
+            self._record_stranger(operation, caller)
+            raise ActorNotAllowed
         rule = self._rules.get(operation)
         try:
             if (
@@ -127,6 +153,21 @@ class Gate:
         parts = [operation, refusal.code, str(int(at.timestamp()) // 60)]
         if context.actor_kind in ("staff", "service"):
             parts += [context.actor_id, str(event)]
+        self._tell(event, parts, context, at)
+
+    def _record_stranger(self, operation: str, caller: str) -> None:
+        """Hold the caller to it, once a minute; nothing it claimed is believed."""
+        event = Refused(operation=operation, reason=ActorNotAllowed.code)
+        at = self._clock.now()
+        parts = [caller, ActorNotAllowed.code, str(int(at.timestamp()) // 60)]
+        if self._tell(event, parts, service_context(caller), at):
+            asked = f"{self._service}.{operation}"
+            _log.error("%s asked %s for an actor it does not speak for", caller, asked)
+
+    def _tell(
+        self, event: Refused, parts: list[str], context: CallContext, at: datetime
+    ) -> bool:
+        """Write a line; False, and nothing is, if there is one of the same `parts`."""
         name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
         stream = f"{self._service}.refusal-{name}"
         with suppress(WrongVersion):  # this minute has its line already
@@ -135,6 +176,8 @@ class Gate:
                 drafted([event], context, at=at, stream=stream),
                 expected=NO_STREAM,
             )
+            return True
+        return False
 
 
 class _Gated:

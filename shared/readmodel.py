@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -47,6 +47,7 @@ __all__ = [
     "Engine",
     "MetaData",
     "ReadModel",
+    "ReadModelBroken",
     "ReadModelUnavailable",
     "Table",
     "complete",
@@ -80,6 +81,10 @@ class ReadModelUnavailable(Fault):
     """The read model's database could not be read or written; nothing was changed."""
 
 
+class ReadModelBroken(ReadModelUnavailable):
+    """The read model's file is not a database, or not as it was written."""
+
+
 class ReadModel:
     """The database of one service's projections."""
 
@@ -105,12 +110,16 @@ class ReadModel:
 
         Raises:
             ReadModelUnavailable: the database failed, or stayed busy for 10 s.
+            ReadModelBroken: its file cannot be read at all.
         """
         try:
             with self._writing.begin() as connection:
                 yield connection
         except OperationalError as error:
             raise ReadModelUnavailable(str(error.orig)) from error
+        except DatabaseError as error:
+            self._refuse_junk(error)
+            raise
         with self._moved:
             self._moved.notify_all()
 
@@ -120,12 +129,16 @@ class ReadModel:
 
         Raises:
             ReadModelUnavailable: the database failed.
+            ReadModelBroken: its file cannot be read at all.
         """
         try:
             with self.engine.connect() as connection:
                 yield connection
         except OperationalError as error:
             raise ReadModelUnavailable(str(error.orig)) from error
+        except DatabaseError as error:
+            self._refuse_junk(error)
+            raise
 
     def fetch(
         self, query: Select[Any], **values: int | str | None
@@ -137,6 +150,7 @@ class ReadModel:
 
         Raises:
             ReadModelUnavailable: the database failed.
+            ReadModelBroken: its file cannot be read at all.
         """
         statement = statement_of(query, self.engine.dialect)
         try:
@@ -148,6 +162,19 @@ class ReadModel:
             raise ReadModelUnavailable(str(error.orig)) from error
         except self.engine.dialect.loaded_dbapi.OperationalError as error:
             raise ReadModelUnavailable(str(error)) from error
+        except (DatabaseError, self.engine.dialect.loaded_dbapi.DatabaseError) as error:
+            self._refuse_junk(error)
+            raise
+
+    def _refuse_junk(self, error: Exception) -> None:
+        """Raise ReadModelBroken, unless the error is a mistake of ours: a subclass."""
+        if type(error).__name__ == "DatabaseError":
+            path = self.engine.url.database
+            message = (
+                f"{path} cannot be read as a database; stop all, and remove {path}*:"
+                " a new one fills by itself"
+            )
+            raise ReadModelBroken(message) from error
 
     def position(self, name: str) -> int:
         """Return the position up to which `name` has come; 0 if it has not begun."""

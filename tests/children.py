@@ -24,6 +24,7 @@ from shared.follow import Follower
 from shared.readmodel import ReadModel, open_readmodel
 from tests.builders import raw
 from tests.projections import Things
+from tests.waiting import LONG
 
 ROOT = Path(__file__).parent.parent
 
@@ -106,7 +107,7 @@ def main(words: Sequence[str]) -> None:
             race(SqliteJournal(Path(path)), int(rounds))
         case ["race-postgres", uri, account, rounds]:
             address = Address.from_uri(uri, credentials=Path(account))
-            race(PostgresJournal(address), int(rounds))
+            race(PostgresJournal(address, patience=LONG), int(rounds))
         case ["starve", path]:
             starve(Path(path))
         case ["follow", store_path, model_path]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 _SLOW_MACHINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+os.environ["AIOSMTPD_CONTROLLER_TIMEOUT"] = "60"  # s until a mailbox listens
 
 settings.register_profile(
     "quick", max_examples=15, deadline=None, derandomize=True,

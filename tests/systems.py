@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from services.embedded import Running, running
 from services.walk import free_port_base
 from shared.failpoints import Failpoints
 from shared.settings import Settings
+from tests.ports import worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,7 @@ class System:
 
 def worker_port_base() -> int:
     """Return free ports apart from those that parallel test workers look at."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return free_port_base(20000 + 5000 * worker + 50 * (uuid4().int % 60))
+    return free_port_base(20000 + 2000 * worker() + 50 * (uuid4().int % 40))
 
 
 def demo_settings(folder: Path, **changes: str) -> Settings:

@@ -17,15 +17,18 @@ from pathlib import Path
 from shared.crypto.kek import Keks
 from shared.crypto.keyring import Keyring
 from shared.crypto.tombstones import Tombstones
-from shared.settings import DataFolder
+from shared.errors import Fault
+from shared.settings import DataFolder, SettingsError
 
 
 def rewrap(folder: DataFolder, service: str, say: Callable[[str], object]) -> int:
     """Rewrap every key, seal the list, and return how many keys were rewrapped.
 
     Raises:
-        KeyMissing: an older key-encryption key is gone before its time.
-        KeyFileUnsafe: others can touch a key file.
+        KeyFileUnsafe: others can touch a key file; or one is gone before its time, or
+            is not the one that was used.
+        KeyMissing: the list of erased people is not there.
+        CorruptRecord: a key, or the list, is not what was written.
         KeysUnavailable: the service has no key database here.
     """
     keks = Keks(folder.keys)
@@ -33,6 +36,7 @@ def rewrap(folder: DataFolder, service: str, say: Callable[[str], object]) -> in
     keyring = Keyring(service, folder.key_db(service), keks=keks, tombstones=tombstones)
     total = 0
     try:
+        keyring.prove_keks()
         while done := keyring.rewrap():
             total += done
             say(f"{service}: {total} keys under kek-{keks.newest()}")
@@ -43,8 +47,19 @@ def rewrap(folder: DataFolder, service: str, say: Callable[[str], object]) -> in
     return total
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> int:
+    """Rewrap; exit 2 if something is not fit for it, told in one line."""
     here = DataFolder(Path(os.environ.get("LETTERLOCK_DATA", "data")))
-    if len(sys.argv) != 2 or not here.key_db(sys.argv[1]).exists():  # noqa: PLR2004
-        sys.exit("name the service whose keys lie here, such as: rewrap.py crm")
-    rewrap(here, sys.argv[1], print)
+    if len(words) != 1 or not here.key_db(words[0]).exists():
+        sys.stderr.write("name the service whose keys lie here, such as: crm\n")
+        return 2
+    try:
+        rewrap(here, words[0], print)
+    except (Fault, SettingsError) as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

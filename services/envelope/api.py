@@ -149,8 +149,8 @@ class MessageRow:
     sender_name: str
     sender_id: str
     reference: str
-    status: str  # accepted, cancelled, sent, not_delivered, link_opened, viewed,
-    #              lapsed_unread, expired, disabled, recalled, renewed or erased
+    status: str  # accepted, cancelled, sent, not_delivered, unconfirmed, link_opened,
+    #              viewed, lapsed_unread, expired, disabled, recalled, renewed or erased
     accepted_at: datetime
     relayed_at: datetime | None
     fetched_at: datetime | None
@@ -180,7 +180,7 @@ class MessageView:
     check: str
     release_at: datetime
     can_cancel: bool
-    failure: str | None  # reason in plain code, if not delivered
+    failure: str | None  # reason in plain code, if not delivered; or "unconfirmed"
     wrong_answers: int
     letter_hash: str
     rendition: str

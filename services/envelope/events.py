@@ -67,7 +67,7 @@ class EnvelopeCancelled(Event):
 @fact(etsi="ContentConsignment")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterConsigned(Event):
-    """The undo window is over: the letter is in the contact's folder."""
+    """The undo window is over: the letter can be read."""
 
     envelope_id: str
     contact_id: str
@@ -83,7 +83,7 @@ class RelayAttempted(Event):
     generation: int  # of the link it carries
     attempt: int  # from 1
     permit: int  # position of the contact's SendPermitted
-    repeat: bool  # True: the attempt before has no known outcome
+    repeat: bool  # True: the relay may have taken it at an earlier attempt
 
 
 @fact(etsi="ConsignmentNotification")
@@ -102,13 +102,13 @@ class EnvelopeRelayed(Event):
 @fact()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayDeferred(Event):
-    """The mail relay could not take it now; it is tried again."""
+    """The mail relay did not confirm that it took it; it is tried again."""
 
     envelope_id: str
     contact_id: str
     generation: int
     attempt: int
-    reason: str  # greylisted, unreachable, relay_busy, ...
+    reason: str  # greylisted, unreachable, ...; no_reply: it may have been taken
     reply_code: int | None
     next_at: datetime
 
@@ -123,6 +123,22 @@ class RelayFailed(Event):
     generation: int
     attempt: int
     reason: str  # rejected, contact_stopped, contact_erased, expired, ...
+    reply_code: int | None
+
+
+@fact()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayUnconfirmed(Event):
+    """Nobody can tell whether the mail relay took it; it is not tried again.
+
+    Neither a delivery nor a failure is proven, so it has no ETSI name.
+    """
+
+    envelope_id: str
+    contact_id: str
+    generation: int
+    attempt: int  # the last one
+    reason: str  # why no other follows: no_reply, cut_off, or as in RelayFailed
     reply_code: int | None
 
 

@@ -24,6 +24,8 @@ from sqlalchemy import (
 MESSAGES_NAME: Final = "envelope-messages-v1"
 LINKS_NAME: Final = "envelope-links-v1"
 OUTBOX_NAME: Final = "envelope-outbox-v1"
+UNCONFIRMED: Final = "unconfirmed"
+"""In place of a failure's reason: nobody can tell whether the message arrived."""
 
 _METADATA: Final = MetaData()
 _ID: Final = String(32)

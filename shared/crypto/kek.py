@@ -16,6 +16,7 @@ from shared.crypto.seal import KEY_BYTES
 from shared.errors import Fault
 from shared.settings import SettingsError, refuse_exposed
 
+GONE: Final = "put it back from the key backup, or begin in a new folder"
 _NAME: Final = re.compile(r"kek-([1-9][0-9]{0,8})")
 
 
@@ -85,7 +86,7 @@ class Keks:
             refuse_unsafe(self._folder, self._folder.stat())
             names = [path.name for path in self._folder.iterdir()]
         except OSError as error:
-            message = f"{self._folder}: {error.strerror}; run: letterlock init"
+            message = f"{self._folder}: {error.strerror}; {GONE}"
             raise KeyFileUnsafe(message) from error
         found = (_NAME.fullmatch(name) for name in names)
         return sorted(int(match[1]) for match in found if match)
@@ -98,9 +99,13 @@ class Keks:
         """
         versions = self.versions()
         if not versions:
-            message = f"{self._folder} holds no kek-<n> file; run: letterlock init"
+            message = f"{self._folder} holds no kek-<n> file; {GONE}"
             raise KeyFileUnsafe(message)
         return versions[-1]
+
+    def path(self, version: int) -> Path:
+        """Return where the file of a version lies, whether or not it is there."""
+        return self._folder / f"kek-{version}"
 
     def get(self, version: int) -> bytes:
         """Return the key, 32 bytes.
@@ -115,7 +120,7 @@ class Keks:
         return key
 
     def _load(self, version: int) -> bytes:
-        path = self._folder / f"kek-{version}"
+        path = self.path(version)
         try:
             with path.open("rb") as file:
                 refuse_unsafe(path, os.fstat(file.fileno()))

@@ -39,8 +39,17 @@ CREATE TABLE IF NOT EXISTS data_key (
     UNIQUE (owner, generation)
 )
 """
+_LIVE: Final = f"wrapped != x'{TOMBSTONE.hex()}'"
+_BY_KEK: Final = (
+    f"CREATE INDEX IF NOT EXISTS data_key_by_kek ON data_key (kek) WHERE {_LIVE}"
+)
 _COLUMNS: Final = "SELECT owner, generation, key_id, kek, wrapped FROM data_key "
 _NEWEST: Final = _COLUMNS + "WHERE owner = ? ORDER BY generation DESC LIMIT 1"
+_UNDER: Final = f"INDEXED BY data_key_by_kek WHERE {_LIVE} AND kek "
+_NEXT_KEK: Final = f"{_COLUMNS}{_UNDER} > ? ORDER BY kek LIMIT 1"
+_ENDS: Final = [
+    f"{_COLUMNS}{_UNDER} = ? ORDER BY row {end} LIMIT ?" for end in ("ASC", "DESC")
+]
 
 
 class KeysUnavailable(Fault):
@@ -112,6 +121,22 @@ class KeyTable:
                 return
             yield [KeyRow(*columns) for _, *columns in found]
             last = found[-1][0]
+
+    def samples(self, size: int) -> Iterator[list[KeyRow]]:
+        """Yield the oldest keys under each key-encryption key in use, then the newest.
+
+        At most `size` each time, no destroyed ones. Costs three look-ups for each
+        key-encryption key, however many rows there are.
+        """
+        kek = -1
+        while True:
+            with self._lent() as db:
+                first = db.execute(_NEXT_KEK, (kek,)).fetchone()
+                if first is None:
+                    return
+                kek = KeyRow(*first).kek
+                found = [db.execute(sql, (kek, size)).fetchall() for sql in _ENDS]
+            yield from ([KeyRow(*row) for row in end] for end in found if end)
 
     def add(self, row: KeyRow) -> None:
         """Write `row` durably, unless the owner has that generation or was erased."""
@@ -230,6 +255,7 @@ def _prepare(db: sqlite3.Connection, patience: float) -> None:
             db.execute("PRAGMA secure_delete = ON")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(_SCHEMA)
+            db.execute(_BY_KEK)
         except sqlite3.OperationalError:
             if time.monotonic() >= end:
                 raise

@@ -15,7 +15,7 @@ from typing import Final
 from shared.codec import HOUSE, Place
 from shared.crypto.binding import HEAD_BYTES, VALUE, ColumnKey, bound, column_of
 from shared.crypto.datakeys import KEY_ID_BYTES, DataKeys
-from shared.crypto.kek import Keks, KeyMissing
+from shared.crypto.kek import Keks, KeyFileUnsafe, KeyMissing
 from shared.crypto.keydb import KeyRow, KeysUnavailable, KeyTable
 from shared.crypto.seal import box_by, place_of_row, subkey, unbox
 from shared.crypto.tombstones import Tombstones
@@ -25,6 +25,7 @@ from shared.eventstore.port import CorruptRecord
 
 _OWNER: Final = re.compile(r"[A-Za-z0-9._-]{2,80}")
 _PAGE: Final = 1000  # rows a check reads at a time
+_SAMPLE: Final = 3  # keys of each end that are opened at the start
 
 
 class KeyDestroyed(DomainError):
@@ -203,6 +204,35 @@ class Keyring:
         buried = sum(self._bury(owner) for owner in self._tombstones.owners())
         self._table.empty_log()
         return buried
+
+    def prove_keks(self) -> None:
+        """Open a few keys under each key-encryption key that wraps any here.
+
+        To be called before the first request: a key file that is lost or exchanged
+        would be missed only by the requests that need it. A row altered by itself is no
+        reason not to start.
+
+        Raises:
+            KeyFileUnsafe: a key file is gone, or is not the one that was used.
+        """
+        for rows in self._table.samples(_SAMPLE):
+            if not any(self._opens(row) for row in rows):
+                file = self._keks.path(rows[0].kek)
+                message = (
+                    f"{file} does not open what {self._path} holds: one of the two was"
+                    " exchanged or altered; put both back from one key backup"
+                )
+                if not file.exists():
+                    message = f"{file} is gone, and {self._path} needs it; put it back"
+                    message += " from the key backup"
+                raise KeyFileUnsafe(message)
+
+    def _opens(self, row: KeyRow) -> bool:
+        try:
+            self._keys.unwrap(row)
+        except (CorruptRecord, KeyMissing):
+            return False
+        return True
 
     def rewrap(self, batch: int = 100) -> int:
         """Wrap every key under the newest key-encryption key; returns how many were.

@@ -107,12 +107,15 @@ class Desk:
 
         Raises:
             DomainError: the answer is no.
+            Refusal: `late`: its time ran out before it began; nothing was done.
             Exception: it failed three times, or its time ran out.
         """
+        left = (asked_of.expires - micros(self._clock.now())) / 1_000_000
+        if left <= 0:
+            raise Refusal("late")
         method: Callable[[object, CallContext], object] = getattr(
             self._guarded(asked_of.caller), operation
         )
-        left = (asked_of.expires - micros(self._clock.now())) / 1_000_000
 
         def attempt() -> object:
             with self._patience.until(end - time.monotonic()):
@@ -121,7 +124,7 @@ class Desk:
         end = time.monotonic() + left
         retrying = Retrying(
             retry=retry_if_not_exception_type((DomainError, AttributeError)),
-            stop=stop_after_attempt(TRIES) | stop_after_delay(max(left, 0)),
+            stop=stop_after_attempt(TRIES) | stop_after_delay(left),
             wait=wait_random_exponential(multiplier=0.05, max=0.5),
             reraise=True,
         )
@@ -138,6 +141,8 @@ class Desk:
                 )
             except Unfit as unfit:
                 error = unfit
+        if isinstance(error, Refusal):
+            return Outcome(answer=answer.failed(), cause=error.cause)
         if not isinstance(error, DomainError):
             cause = type(error).__name__
             _log.error("%s.%s failed: %s", self._service, asked.operation.name, cause)

@@ -11,7 +11,8 @@ from uuid import UUID
 SCHEMA: Final = 1  # of the message format
 CONTENT_TYPE: Final = "application/vnd.letterlock.sealed"
 ENCODING: Final = "binary"
-LARGEST: Final = 4 * 1024 * 1024 + 64  # bytes of one sealed body
+LARGEST: Final = 4 * 1024 * 1024 + 64  # bytes of one sealed answer
+LARGEST_REQUEST: Final = 1024 * 1024 + 64  # bytes of one sealed question
 _WORD: Final = re.compile(r"[a-z][a-z_]{1,40}")
 _QUEUE: Final = re.compile(r"[a-z0-9.-]{1,120}")
 _INT64: Final = 2**63
@@ -73,9 +74,10 @@ def label_of(
         or not isinstance(body, bytes | memoryview)
     ):
         raise Refusal("content_type")
-    if len(body) > LARGEST:
+    answer = headers.get("direction") == "reply"
+    if len(body) > (LARGEST if answer else LARGEST_REQUEST):
         raise Refusal("size")
-    own = {name: x for name, x in headers.items() if not name.startswith("x-")}
+    own = {name: x for name, x in headers.items() if not _foreign(name)}
     if type(own.get("v")) is not int or own["v"] != SCHEMA:
         raise Refusal("schema")
     expires, direction = own.get("expires"), own.get("direction")
@@ -98,6 +100,11 @@ def label_of(
         expires=expires,
         reply_to=reply_to,
     )
+
+
+def _foreign(name: object) -> bool:
+    """Return whether a header is the broker's own."""
+    return isinstance(name, str) and name.startswith("x-")
 
 
 def _word(value: object) -> str:

@@ -12,7 +12,12 @@ DEAD: Final = "dead"  # fanout, and the queue behind it
 MOVED: Final = "moved"
 DELIVERIES: Final = 5  # times a message may bring its reader down
 WAITING: Final = 10_000  # messages a service may have before it, then it is "busy"
-GRAVES: Final = 100_000  # dead letters kept, then burying fails and is alarmed
+GRAVES: Final = 10_000  # dead letters kept, then burying fails and is alarmed
+HEAPED: Final = 64 * 1024 * 1024  # bytes of bodies that one queue may hold
+LOOKS: Final = 1_000_000  # times a dead letter may be looked at
+LINES: Final = 128  # connections of one user; measured, a process has about twenty
+QUEUES: Final = 1_000  # of all users together
+FORSAKEN: Final = 600_000  # ms after which a queue of answers that nobody reads is gone
 
 
 def queue_of(service: str) -> str:

@@ -2,7 +2,7 @@
 
 For one host: tests start one, and so does `letterlock run-distributed`. It listens on
 loopback only, holds the definitions it is given and no guest, and shares nothing with a
-RabbitMQ that the system runs.
+RabbitMQ that the system runs. It ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -15,30 +15,25 @@ import signal
 import socket
 import subprocess  # nosec B404  # starts Debian's own programs, no shell
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from shared.errors import Fault
+from shared.leash import Leash
+from shared.messaging.node_conf import Tls, configuration
+from shared.ports import Port
 
+__all__ = ["NoBroker", "Node", "Tls"]
 PROGRAM: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 STARTS: Final = 90.0  # s a node may take
 ENDS: Final = 20.0  # s a node gets to end by itself
+LEAVES: Final = 5.0  # s until the ports of a node that was killed are free
 
 
 class NoBroker(Fault):
     """The private RabbitMQ node could not be started."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """What a node shows its callers, so that it need not be believed; PEM files."""
-
-    ca: Path
-    certificate: Path
-    key: Path
 
 
 class Node:
@@ -50,15 +45,20 @@ class Node:
         port: int,
         definitions: Mapping[str, object],
         tls: Tls | None = None,
+        *,
+        keep: Sequence[int] = (),
     ) -> None:
         """Keep everything under `folder`; use `port` and the two after it.
 
-        With `tls` it speaks nothing else, TLS 1.2 or newer.
+        With `tls` it speaks nothing else, TLS 1.2 or newer. `keep` are open files, such
+        as a lock, that it holds as long as any process of it lives.
         """
         self._folder = folder
         self._port = port
         self._definitions = definitions
         self._tls = tls
+        self._keep = keep
+        self._leash = Leash()
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -70,6 +70,11 @@ class Node:
         return self._server.pid
 
     @property
+    def running(self) -> bool:
+        """Tell whether it was started and has not ended."""
+        return self._server is not None and self._server.poll() is None
+
+    @property
     def log(self) -> Path:
         """Return the folder of the node's own log."""
         return self._folder / "log"
@@ -78,7 +83,8 @@ class Node:
         """Start the node and wait until it takes connections.
 
         Raises:
-            NoBroker: RabbitMQ is not installed, or the node did not come up.
+            NoBroker: RabbitMQ is not installed, a port is taken, or the node did not
+                come up.
         """
         epmd = shutil.which("epmd")
         if not PROGRAM.exists() or epmd is None:
@@ -86,26 +92,30 @@ class Node:
             raise NoBroker(message)
         self._prepare()
         env = self._environment()
-        if self._epmd is None:
-            self._epmd = subprocess.Popen(  # noqa: S603  # nosec B603  # fixed words
+        self._await_free(self._port, self._port + 1)
+        if self._epmd is None or self._epmd.poll() is not None:
+            self._await_free(self._port + 2)
+            self._epmd = self._leash.start(
                 [epmd, "-address", "127.0.0.1", "-port", str(self._port + 2)],
                 env=env,
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                keep=self._keep,
+                apart=True,
             )
-        with (self._folder / "node.out").open("ab") as out:
-            self._server = subprocess.Popen(  # noqa: S603  # nosec B603  # fixed words
+        with (self._folder / "node.out").open("wb") as out:
+            self._server = self._leash.start(
                 [PROGRAM],
                 env=env,
                 cwd=self._folder,
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
+                out=out,
+                keep=self._keep,
+                apart=True,
+                ends_by="TERM",  # upon which its script ends the node
             )
-        self._await()
+        try:
+            self._await()
+        except NoBroker:
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """End the node and its port mapper."""
@@ -113,6 +123,7 @@ class Node:
             if child is not None:
                 _end(child, ENDS if child is self._server else 2.0)
         self._server = self._epmd = None
+        self._leash.close()
 
     def control(self, *words: str) -> str:
         """Run `rabbitmqctl` on the node, as its owner, and return what it said.
@@ -155,32 +166,10 @@ class Node:
         definitions.touch(mode=0o600)
         definitions.write_text(json.dumps(self._definitions))
         (self._folder / "rabbitmq.conf").write_text(
-            f"{self._listeners()}\n"
-            f"load_definitions = {definitions.absolute()}\n"
-            "loopback_users.guest = true\n"
-            "log.console = false\n"
-            "log.file.level = warning\n"
-            "vm_memory_high_watermark.absolute = 512MB\n"
-            "disk_free_limit.absolute = 64MB\n"
+            configuration(self._port, definitions, self._tls)
         )
         (self._folder / "enabled_plugins").write_text("[].\n")
         (self._folder / "env.conf").write_text("")
-
-    def _listeners(self) -> str:
-        here = f"127.0.0.1:{self._port}"
-        if self._tls is None:
-            return f"listeners.tcp.1 = {here}"
-        return "\n".join(
-            (
-                "listeners.tcp = none",
-                f"listeners.ssl.1 = {here}",
-                f"ssl_options.cacertfile = {self._tls.ca.absolute()}",
-                f"ssl_options.certfile = {self._tls.certificate.absolute()}",
-                f"ssl_options.keyfile = {self._tls.key.absolute()}",
-                "ssl_options.versions.1 = tlsv1.3",
-                "ssl_options.versions.2 = tlsv1.2",
-            )
-        )
 
     def _environment(self) -> dict[str, str]:
         folder = self._folder.absolute()
@@ -202,6 +191,16 @@ class Node:
                 "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2 +sbwt none"
             ),
         }
+
+    def _await_free(self, *ports: int) -> None:
+        """Wait for what is left of a node that was killed; then a port is another's."""
+        end = time.monotonic() + (LEAVES if self._epmd else 0.0)
+        for number in ports:
+            while Port(number=number).taken:
+                if time.monotonic() > end:
+                    message = f"another program listens on port {number}"
+                    raise NoBroker(message)
+                time.sleep(0.1)
 
     def _await(self) -> None:
         end = time.monotonic() + STARTS

@@ -52,7 +52,7 @@ def read_secret(path: Path, largest: int) -> bytes:
             refuse_unsafe(path, os.fstat(file.fileno()))
             secret = file.read(largest + 1)
     except FileNotFoundError:
-        message = f"{path} is not there; run: letterlock broker-setup"
+        message = f"{path} is not there; put it back, or run: letterlock broker-setup"
         raise KeyMissing(message) from None
     if not 0 < len(secret) <= largest:
         message = f"{path} does not hold what it should"

@@ -7,6 +7,7 @@ goes cannot be changed. Knowing the key proves who the caller is.
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,8 +20,10 @@ from shared.eventstore.port import CorruptRecord
 from shared.messaging.label import Label, Refusal
 from shared.messaging.pairs import Pairs
 
+_log = logging.getLogger(__name__)
 LONGEST: Final = timedelta(seconds=60)  # a message may live
 SKEW: Final = timedelta(seconds=5)  # that clocks of two hosts may differ
+SELDOM: Final = timedelta(seconds=10)  # between lines that tell of late ones
 _FORMAT: Final = b"letterlock-message-1"
 
 
@@ -82,6 +85,7 @@ class Window:
         """Start empty."""
         self._clock = clock
         self._seen: dict[UUID, datetime] = {}
+        self._told: datetime | None = None  # that something was late
         self._lock = threading.Lock()
 
     def admit(self, label: Label, *, redelivered: bool) -> None:
@@ -96,7 +100,10 @@ class Window:
             Refusal: `late`, `too_far` (lives longer than any may) or `replayed`.
         """
         now = self._clock.now()
-        if label.expires <= micros(now):
+        if (late := micros(now) - label.expires) >= 0:
+            if self._told is None or abs(now - self._told) >= SELDOM:
+                self._told = now
+                _log.warning("late by %.1f s, from %s", late / 1_000_000, label.caller)
             raise Refusal("late")
         if label.expires > micros(now + LONGEST + SKEW):
             raise Refusal("too_far")

@@ -12,14 +12,20 @@ import re
 import secrets
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from shared.messaging.names import (
     ASK,
     DEAD,
     DELIVERIES,
+    FORSAKEN,
     GRAVES,
+    HEAPED,
     HINTS,
+    LINES,
+    LOOKS,
     MOVED,
+    QUEUES,
     REPLY,
     WAITING,
     queue_of,
@@ -27,6 +33,17 @@ from shared.messaging.names import (
 
 Rights = Mapping[tuple[str, str], AbstractSet[str]]
 """(caller, service) -> the operations it may ask for."""
+_HEAPED: Final = {"max-length-bytes": HEAPED}
+BOUNDS: Final = (
+    (
+        "dead-letters",
+        "^dead$",
+        {"delivery-limit": LOOKS, "max-length": GRAVES, **_HEAPED},
+    ),
+    ("questions", r"^ask\.", _HEAPED),
+    ("answers", r"^(reply|hints)\.", {"expires": FORSAKEN, **_HEAPED}),
+)
+"""Name, queues and what bounds them, those too that are there with other arguments."""
 
 
 def definitions(
@@ -65,7 +82,8 @@ def definitions(
         "users": [_user(name, passwords[name]) for name in (*users, operator)],
         "permissions": permissions,
         "topic_permissions": topics,
-        "policies": [],
+        "parameters": [_limits(vhost)],
+        "policies": [_policy(vhost, *bounds) for bounds in BOUNDS],
         "exchanges": [
             _exchange(vhost, ASK, "topic"),
             _exchange(vhost, REPLY, "topic"),
@@ -147,6 +165,29 @@ def _user(name: str, password: str) -> dict[str, object]:
         "password_hash": base64.b64encode(salt + digest).decode(),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
         "tags": "",
+        "limits": {"max-connections": LINES, "max-channels": 2 * LINES},
+    }
+
+
+def _limits(vhost: str) -> dict[str, object]:
+    return {
+        "component": "vhost-limits",
+        "name": "limits",
+        "vhost": vhost,
+        "value": {"max-queues": QUEUES},
+    }
+
+
+def _policy(
+    vhost: str, name: str, queues: str, definition: Mapping[str, int]
+) -> dict[str, object]:
+    return {
+        "vhost": vhost,
+        "name": name,
+        "pattern": queues,
+        "apply-to": "queues",
+        "priority": 1,
+        "definition": definition,
     }
 
 

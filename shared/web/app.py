@@ -11,6 +11,7 @@ from werkzeug import Response
 
 from shared.clock import Clock
 from shared.web.assets import serve_assets
+from shared.web.drafts import use_drafts
 from shared.web.errors import handle_errors
 from shared.web.frame import EMPTY, Frame, Notice, forget_notice, take_notice
 from shared.web.pages import use_pages
@@ -75,6 +76,7 @@ def build_app(
     )
     app.context_processor(lambda: {"frame": _frame_of(frame)})
     app.after_request(forget_notice)
+    use_drafts(app)
     use_proxies(app, settings.trusted_proxies)
     guard(app, settings, clock)
     serve_assets(app, HERE / "static")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-import traceback
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 from flask import Flask, g, render_template, request
@@ -17,6 +14,7 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
 from shared.errors import DomainError, Fault
+from shared.frames import frames_of
 from shared.web.limits import TooManyTries, seconds
 
 LOG: Final = logging.getLogger("letterlock.web")
@@ -121,7 +119,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _faulted(error: Fault) -> Response:
-    log_line(logging.ERROR, "fault", type=type(error).__name__, at=_where(error))
+    log_line(logging.ERROR, "fault", type=type(error).__name__, at=frames_of(error))
     title, message = BY_STATUS[error.http_status]
     answer = error_page(
         status=error.http_status,
@@ -135,16 +133,8 @@ def _faulted(error: Fault) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    log_line(logging.ERROR, "fault", type=type(error).__name__, at=_where(error))
+    log_line(logging.ERROR, "fault", type=type(error).__name__, at=frames_of(error))
     title, message = BY_STATUS[500]
     return error_page(
         status=500, code="fault", title=title, message=message, hint=TRY_LATER
-    )
-
-
-def _where(error: Exception) -> str:
-    """Return file and line of each frame: no values, so nothing personal."""
-    frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
-    return " < ".join(
-        f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)
     )

@@ -1,8 +1,9 @@
 """Forms: WTForms fields drawn by GOV.UK widgets; with `dayfield` their one door.
 
 A form class lists its fields; `PageForm.read()` binds the posted values and refuses
-fields that were not asked for or came twice. Tokens are the guard's business
-(`csrf_field()` in the template), not the form's.
+fields that were not asked for or came twice. What cannot be accepted is answered by
+`again()`: a redirect to the form's GET page, where `read()` finds it (see `drafts`).
+Tokens are the guard's business (`csrf_field()` in the template), not the form's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from govuk_frontend_wtf import main as govuk  # type: ignore[import-untyped]
 from govuk_frontend_wtf import (
     wtforms_widgets as widgets,
 )
+from werkzeug import Response
+from werkzeug.datastructures import MultiDict
 from wtforms import (  # type: ignore[import-untyped]
     BooleanField,
     Form,
@@ -30,6 +33,7 @@ from wtforms import (  # type: ignore[import-untyped]
 
 from shared.errors import Malformed
 from shared.web.dayfield import DayField, DayInput, DayPresent
+from shared.web.drafts import Draft, kept_draft, show_again
 from shared.web.security import FIELD
 
 T_co = TypeVar("T_co", covariant=True)
@@ -61,13 +65,17 @@ class PageForm(Form):  # type: ignore[misc]  # WTForms is untyped
 
     @classmethod
     def read(cls, **initial: object) -> Self:
-        """Return the form of this request: posted values, else `initial` ones.
+        """Return the form of this request: posted values, kept or `initial` ones.
 
         Raises:
             Malformed: a field is unknown, or a single-valued one came more than once.
         """
         if request.method != "POST":
-            return cls(None, data=initial)
+            draft = kept_draft()
+            form = cls(MultiDict(draft.values) or None, data=initial)
+            for name in draft.errors.keys() & form._fields.keys():
+                form._fields[name].errors = draft.errors[name]
+            return form
         form = cls(request.form, data=initial)
         many = {name for name, field in form._fields.items() if _takes_many(field)}
         for name, values in request.form.lists():
@@ -82,6 +90,23 @@ class PageForm(Form):  # type: ignore[misc]  # WTForms is untyped
     def accepted(self) -> bool:
         """Say whether this is a POST and every field is in order."""
         return request.method == "POST" and bool(self.validate())
+
+    def posted(self) -> bool:
+        """Say whether the form was sent by this request, not just asked for."""
+        return bool(request.method == "POST")
+
+    def again(self, place: str = "") -> Response:
+        """Answer this POST by the GET page that shows what was typed and what is wrong.
+
+        Passwords are not kept. `place` is that page, the path posted to by default.
+        """
+        values = [
+            (name, value)
+            for name, value in request.form.items(multi=True)
+            if name in self._fields and not _is_secret(self._fields[name])
+        ]
+        errors = {name: list(map(str, told)) for name, told in self.errors.items()}
+        return show_again(Draft(values=values, errors=errors), place)
 
     def blame(self, name: str, sentence: str) -> None:
         """Add an error found by the business to field `name`."""
@@ -105,10 +130,7 @@ def text(
     wrong: str = "Use the form shown in the hint",
 ) -> Field[str]:
     """Make a one-line field; `required` is the sentence shown when it is empty."""
-    checks = _presence(required)
-    checks.append(
-        validators.Length(max=longest, message=f"Use at most {longest} characters")
-    )
+    checks = [*_presence(required), _at_most(longest)]
     if pattern:
         checks.append(validators.Regexp(rf"^(?:{pattern})\Z", message=wrong))
     field: Field[str] = StringField(
@@ -125,10 +147,7 @@ def area(
     label: str, *, hint: str = "", required: str = "", longest: int = 20_000
 ) -> Field[str]:
     """Make a field of several lines, e.g. the wiki text of a letter."""
-    checks = _presence(required)
-    checks.append(
-        validators.Length(max=longest, message=f"Use at most {longest} characters")
-    )
+    checks = [*_presence(required), _at_most(longest)]
     field: Field[str] = TextAreaField(
         label, checks, description=hint, widget=widgets.GovTextArea()
     )
@@ -214,12 +233,21 @@ def _presence(required: str) -> list[object]:
     return [validators.Optional()]
 
 
+def _at_most(longest: int) -> object:
+    told = f"Use at most {longest} characters"
+    return validators.Length(max=longest, message=told)
+
+
 def _options(choices: Choices) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in choices]
 
 
 def _trimmed(value: str | None) -> str:
     return (value or "").strip()
+
+
+def _is_secret(field: Field[object]) -> bool:
+    return isinstance(getattr(field, "widget", None), widgets.GovPasswordInput)
 
 
 def _takes_many(field: object) -> bool:

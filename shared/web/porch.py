@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Generic, Protocol, TypeVar
 
+from shared.frames import log_place
 from shared.web.receiving import Bounds, Inbox, Refusable, length_of
 
 LOG: Final = logging.getLogger("letterlock.web")
@@ -170,8 +171,8 @@ class Porch(Generic[V]):
         except OSError:
             self._drop(visitor)
             return
-        except Exception:  # one visitor must not end the porch for all
-            LOG.exception("a connection could not be received")
+        except Exception as error:  # noqa: BLE001  # one must not end it for all
+            log_place(LOG, "a connection could not be received", error)
             self._drop(visitor)
             return
         if wanted != guest.listening:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import ssl
+import sys
 import threading
 from dataclasses import replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from cheroot.wsgi import Server
 from flask import Flask
 from typing_extensions import override
 
+from shared.frames import log_place
 from shared.web.porch import Porch
 from shared.web.receiving import Bounds, Inbox, Outbox
 from shared.web.settings import LARGEST_BODY
@@ -209,7 +211,11 @@ class _Server(Server):
     def error_log(
         self, msg: str = "", level: int = logging.INFO, traceback: bool = False
     ) -> None:
-        LOG.log(level, "server %s", json.dumps(msg.partition("\n")[0]))
+        error = sys.exc_info()[1] if traceback else None
+        if error is not None:  # whose text `msg` may quote
+            log_place(LOG, "server", error)
+        else:
+            LOG.log(level, "server %s", json.dumps(msg.partition("\n")[0]))
 
 
 class _Adapter(BuiltinSSLAdapter):

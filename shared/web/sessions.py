@@ -2,7 +2,8 @@
 
 Rows live in the web service's own `sessions.db`: operational state, not facts. A row
 holds an actor's id and a secret for form tokens, nothing personal; roles are asked for
-afresh at each request by whoever needs them.
+afresh at each request by whoever needs them. Beside a session lie the drafts of its
+forms, sealed by `drafts` under a key this file does not hold; they go when it goes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from shared.web.cookies import SESSION, drop_cookie, set_cookie
 
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=12)
+DRAFT: Final = timedelta(minutes=30)  # how long a draft can be asked for
+MOST_DRAFTS: Final = 8  # of one session; the oldest go first
 TOUCHED: Final = timedelta(seconds=10)  # use is noted this often, not at each request
 MICROSECOND: Final = timedelta(microseconds=1)
 SCHEMA: Final = """
@@ -38,6 +41,13 @@ CREATE TABLE IF NOT EXISTS sessions (
     seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sessions_of_actor ON sessions (actor_id);
+CREATE TABLE IF NOT EXISTS drafts (
+    token_hash BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    form BLOB NOT NULL,
+    kept_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    UNIQUE (token_hash, form)
+) STRICT;
 """
 
 
@@ -124,6 +134,40 @@ class Sessions:
                 (actor_id, *_key(but)),
             ).rowcount
 
+    def keep_draft(self, token: str, form: bytes, sealed: bytes) -> None:
+        """Keep the last draft of `form` with a session; nothing if that has ended."""
+        now = micros(self._clock.now())
+        with self._transaction() as store:
+            store.execute("DELETE FROM drafts WHERE kept_at <= ?", (_faded(now),))
+            store.execute(
+                "INSERT OR REPLACE INTO drafts (token_hash, form, kept_at, sealed) "
+                "SELECT token_hash, ?, ?, ? FROM sessions WHERE token_hash = ?",
+                (form, now, sealed, *_key(token)),
+            )
+            store.execute(
+                "DELETE FROM drafts WHERE token_hash = ? AND rowid NOT IN (SELECT rowid"
+                " FROM drafts WHERE token_hash = ? ORDER BY rowid DESC LIMIT ?)",
+                (*_key(token), *_key(token), MOST_DRAFTS),
+            )
+
+    def find_draft(self, token: str, form: bytes) -> bytes | None:
+        """Return the draft of `form` if one was kept within the last half hour."""
+        with self._transaction() as store:
+            row: tuple[bytes] | None = store.execute(
+                "SELECT sealed FROM drafts "
+                "WHERE token_hash = ? AND form = ? AND kept_at > ?",
+                (*_key(token), form, _faded(micros(self._clock.now()))),
+            ).fetchone()
+        return row[0] if row else None
+
+    def drop_draft(self, token: str, form: bytes) -> None:
+        """Forget the draft of `form`: it is no longer needed."""
+        with self._transaction() as store:
+            store.execute(
+                "DELETE FROM drafts WHERE token_hash = ? AND form = ?",
+                (*_key(token), form),
+            )
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
@@ -154,6 +198,7 @@ class Sessions:
         try:
             opened.execute("PRAGMA journal_mode = WAL")
             opened.execute("PRAGMA secure_delete = ON")
+            opened.execute("PRAGMA foreign_keys = ON")
             opened.executescript(SCHEMA)
         except sqlite3.Error:
             opened.close()
@@ -184,6 +229,10 @@ def sign_out(response: Response, sessions: Sessions) -> Response:
     drop_cookie(response, SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
     return response
+
+
+def _faded(now: int) -> int:
+    return now - DRAFT // MICROSECOND
 
 
 def _key(token: str) -> tuple[bytes]:

@@ -49,7 +49,7 @@ DOORS: Final = {
     "nameko": ["shared.messaging.nameko_typed"],
     "eventlet": ["shared.messaging.nameko_typed"],
     "kombu": ["shared.messaging.rabbit.broker"],
-    "amqp": ["shared.messaging.rabbit.broker"],
+    "amqp": ["shared.messaging.rabbit.broker", "shared.messaging.rabbit.frames"],
 }
 IMPURE: Final = [
     "flask", "sqlalchemy", "cryptography", "os", "socket", "time", "random", "secrets",

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.brokerage import create_accounts, definitions_of
-from services.supervisor import Supervisor, await_ready
+from services.children import Supervisor
+from services.supervisor import await_ready
 from shared.messaging.node import Node
 from shared.settings import Settings
 from tests.benchmarks.system import settings_in

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from services.walk import LETTER_LINK
 from tests.browser.windows import Window, a_window
 from tests.systems import System
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
 EDITHS, TOMS = "165100-205306", "165100-204817"
@@ -58,6 +59,12 @@ def send_to_tom(anna: Window, system: System) -> str:
     return anna.page.url.partition("?")[0]
 
 
+def says_no_more_what_comes_next(anna: Window, sent: str) -> None:
+    """See that the address a sending led to tells what is true after the viewing."""
+    anna.go_until(sent, "grade 3, postcode")
+    assert anna.page.get_by_text("What happens next").count() == 0
+
+
 @pytest.mark.parametrize("size", ["wide", "phone"])
 def test_a_letter_is_sent_read_and_shut_by_keyboard_alone(
     size: str, browser: Browser, system: System
@@ -65,7 +72,7 @@ def test_a_letter_is_sent_read_and_shut_by_keyboard_alone(
     before = len(system.running.mailbox.mails())
     with a_window(browser, size) as anna:
         message = send_to_tom(anna, system)
-        mail = system.running.mailbox.wait_for(lambda m: m.number > before, 20)
+        mail = system.running.mailbox.wait_for(lambda m: m.number > before, LONG)
         assert mail
         found = LETTER_LINK.search(mail.part("plain"))
         assert found
@@ -86,12 +93,14 @@ def test_a_letter_is_sent_read_and_shut_by_keyboard_alone(
             tom.look("letter")
             tom.tab_to("What happened to this letter")
             tom.press("Enter")
-            tom.wait_for_text("Viewed")
+            tom.page.wait_for_url("**/letter/history")
+            tom.go_until(tom.page.url, "Viewed")
+            tom.wait_for_text("The letter was made ready for you to read")
             tom.look("history")
 
-            anna.go(message)
-            anna.wait_for_text("postcode")
+            anna.go_until(message, "grade 3, postcode")
             anna.look("message")
+            says_no_more_what_comes_next(anna, message + "?done=sent")
             anna.go(message + "/expiry")
             anna.tab_to("Day")
             anna.type("1")
@@ -119,7 +128,7 @@ def test_a_recipient_needs_no_script(browser: Browser, system: System) -> None:
     before = len(system.running.mailbox.mails())
     with a_window(browser, "wide") as anna:
         send_to_tom(anna, system)
-    mail = system.running.mailbox.wait_for(lambda m: m.number > before, 20)
+    mail = system.running.mailbox.wait_for(lambda m: m.number > before, LONG)
     assert mail
     found = LETTER_LINK.search(mail.part("plain"))
     assert found

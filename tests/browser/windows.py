@@ -18,6 +18,10 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.waiting import LONG, until
+
+expect.set_options(timeout=LONG * 1000)
+
 ROOT: Final = Path(__file__).parents[2]
 PICTURES: Final = ROOT / ".artifacts" / "screens"
 SIZES: Final = {"wide": (1440, 900), "phone": (390, 844)}
@@ -94,7 +98,7 @@ class Window:
 
     def wait_for_error(self) -> None:
         """Wait until the page says in its title that something is wrong."""
-        expect(self.page).to_have_title(re.compile("^Error:"), timeout=30_000)
+        expect(self.page).to_have_title(re.compile("^Error:"))
 
     def wait_for_text(self, text: str) -> None:
         """Wait until the page says `text`."""
@@ -103,6 +107,15 @@ class Window:
     def go(self, address: str) -> None:
         """Load a page."""
         self.page.goto(address)
+
+    def go_until(self, address: str, text: str) -> None:
+        """Load a page again until it says `text`: lists come after the facts."""
+
+        def says() -> bool:
+            self.go(address)
+            return self.page.get_by_text(text).first.is_visible()
+
+        until(says, f"{text!r} at {address}")
 
     def sign_in(self, link: str, portal: str) -> None:
         """Sign in by a one-time link."""

@@ -20,8 +20,12 @@ from shared.ids import mint
 from shared.rebuild import head_of
 from tests.builders import raw
 from tests.contract import test_eventstore as contract
+from tests.kurrent.conftest import no_look
 from tests.kurrent.renumbered import Renumbered
 from tests.kurrent.server import StandIn
+from tests.waiting import LONG
+
+__all__ = ["no_look"]  # a fixture
 
 pytestmark = pytest.mark.integration
 
@@ -40,13 +44,13 @@ globals().update(
 @pytest.fixture(params=["stand-in", "cluster"] if REAL else ["stand-in"])
 def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
     if request.param == "cluster":
-        opened = KurrentJournal(_real())
+        opened = KurrentJournal(_real(), patience=LONG)
         yield Renumbered(opened, head_of(opened), f"test.{mint().hex}-")
         opened.close()
         return
     server = StandIn()
     uri = f"kurrentdb://localhost:{server.port}?tls=false"
-    opened = KurrentJournal(Cluster.from_uri(uri))
+    opened = KurrentJournal(Cluster.from_uri(uri), patience=LONG)
     yield Renumbered(opened, 0, "")
     opened.close()
     server.stop()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import psycopg
@@ -27,13 +26,16 @@ from tests.postgres.conftest import (
     Opener,
     journal,
     name,
+    no_look,
     open_journal,
     server,
     stack,
 )
 from tests.postgres.server import ACCOUNT, PASSWORD, Server
+from tests.waiting import LONG, until
 
-__all__ = ["journal", "name", "open_journal", "server", "stack"]  # fixtures
+__all__ = ["journal", "name", "no_look", "open_journal", "server", "stack"]  # fixtures
+
 
 pytestmark = pytest.mark.integration
 DELETE = "DELETE FROM letterlock.events"
@@ -81,14 +83,15 @@ def test_a_writer_stopped_before_its_commit_is_never_overtaken(
     with as_account(server, name) as stopped, ThreadPoolExecutor(1) as pool:
         assert halfway(stopped) == 2  # it has its position, and nobody sees it
         late = pool.submit(other.append, "b", [mine], expected=NO_STREAM)
-        assert not reader.wait(1, 0.3)
+        until(server.queue, "the late one's turn to wait")
+        assert not reader.wait(1, 0.1)
         assert [r.position for r in reader.read_all(0, PAGE)] == [1]
         assert not late.done()
         if ends_well:
             stopped.commit()
         else:
             stopped.rollback()
-        place = late.result(5).position
+        place = late.result(LONG).position
     assert place == (3 if ends_well else 2)
     found = reader.read_all(1, PAGE)  # from the checkpoint of before
     assert [r.position for r in found] == list(range(2, place + 1))
@@ -98,15 +101,13 @@ def test_a_writer_stopped_before_its_commit_is_never_overtaken(
 def test_who_waits_too_long_for_another_writer_has_written_nothing(
     server: Server, name: str, open_journal: Opener
 ) -> None:
-    journal = open_journal(patience=0.6)
-    event = raw()
+    hasty, event = open_journal(patience=0.6), raw()
     with as_account(server, name) as stopped:
         halfway(stopped)
         with pytest.raises(StoreUnavailable, match="no answer"):
-            journal.append("b", [event], expected=NO_STREAM)
-    assert journal.append("b", [event], expected=NO_STREAM) == Appended(
-        version=0, position=2
-    )
+            hasty.append("b", [event], expected=NO_STREAM)
+    answer = open_journal().append("b", [event], expected=NO_STREAM)
+    assert answer == Appended(version=0, position=2)
 
 
 def test_writers_of_one_version_in_one_batch_are_judged_one_by_one(
@@ -127,20 +128,21 @@ def test_writers_of_one_version_in_one_batch_are_judged_one_by_one(
         with as_account(server, name) as stopped:
             stopped.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             first = pool.submit(journal.append, "first", [raw()], expected=NO_STREAM)
-            threading.Event().wait(0.2)
+            until(server.queue, "the first one's turn to wait")
             told = []
             for stream, events, expected in asks:
                 told.append(
                     pool.submit(journal.append, stream, events, expected=expected)
                 )
-                threading.Event().wait(0.03)
-        assert first.result(5).position == 2
-        assert told[0].result(5) == Appended(version=1, position=4)
-        assert isinstance(told[1].exception(5), WrongVersion)
-        assert isinstance(told[2].exception(5), ValueError)
-        assert told[3].result(5) == told[4].result(5) == Appended(version=0, position=5)
+                until(lambda: len(journal._folding._queue) == len(told), "the queue")
+        wait([first, *told], LONG)
+        assert first.result(0).position == 2
+        assert told[0].result(0) == Appended(version=1, position=4)
+        assert isinstance(told[1].exception(0), WrongVersion)
+        assert isinstance(told[2].exception(0), ValueError)
+        assert told[3].result(0) == told[4].result(0) == Appended(version=0, position=5)
         assert (told[3].result().fresh, told[4].result().fresh) == (True, False)
-        assert told[5].result(5) == Appended(version=2, position=8)
+        assert told[5].result(0) == Appended(version=2, position=8)
     assert contract.positions(journal) == list(range(1, 9))
     assert list(journal.read("b")) == []
 

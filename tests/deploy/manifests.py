@@ -48,7 +48,7 @@ def rendered(overlay: str) -> tuple[Manifest, ...]:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     return tuple(yaml.load_all(done.stdout, Loader=yaml.CSafeLoader))
 

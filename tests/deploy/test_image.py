@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.deploy.manifests import ROOT
+from tests.waiting import LONG
 
 FILE = ROOT / "deploy" / "Dockerfile"
 IGNORED = ROOT / "deploy" / "Dockerfile.dockerignore"
@@ -53,7 +54,7 @@ def test_the_build_refuses_an_unpinned_base(name: str, base: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=10,
+            timeout=LONG,
         )
         assert (done.returncode == 0) is good
         assert ("unpinned base refused" in done.stderr) is not good

@@ -15,8 +15,10 @@ from deploy.image import place, probe, strip
 from shared.crypto.kek import Keks, create_kek
 from shared.crypto.keyring import Keyring
 from shared.crypto.tombstones import Tombstones
+from shared.flag import Flag
 from shared.messaging.pairs import Pairs, create_pairs
 from tests.deploy.manifests import ROOT
+from tests.waiting import LONG
 
 
 @pytest.fixture
@@ -134,9 +136,21 @@ def test_a_process_is_ready_once_joined_and_not_after(tmp_path: Path) -> None:
         port = server.getsockname()[1]
         script = ROOT / "deploy" / "image" / "probe.py"
         ask = [sys.executable, "-I", str(script), "joined", str(port)]
-        assert subprocess.run(ask, check=False, timeout=20).returncode == 1
+        assert subprocess.run(ask, check=False, timeout=LONG).returncode == 1
         with socket.create_connection(("127.0.0.1", port)):
-            assert subprocess.run(ask, check=False, timeout=20).returncode == 0
+            assert subprocess.run(ask, check=False, timeout=LONG).returncode == 0
+
+
+def test_a_follower_that_stands_still_for_good_is_not_ready_but_alive() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        flag = Flag()
+        with socket.create_connection(("127.0.0.1", port)):
+            for shown in (False, True, True, False):
+                flag.show(shown=shown)
+                assert probe.main("follows", port) is not shown
+                assert probe.main("joined", port)
+        assert not probe.main("follows", port)
 
 
 def test_a_connection_that_is_ending_or_came_from_that_port_does_not_count() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +14,8 @@ from deploy import prepare
 from deploy.image.mailbox import catcher
 from shared.clock import ManualClock
 from shared.mailbox import Mailbox
+from tests.ports import a_quiet_port
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
 
@@ -23,8 +24,7 @@ pytestmark = pytest.mark.integration
 def caught(tmp_path: Path) -> Iterator[tuple[Mailbox, int, Path]]:
     prepare.prepare(tmp_path / "secrets")
     mailbox = Mailbox(ManualClock(datetime(2026, 3, 2, tzinfo=UTC)))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = a_quiet_port()
     tls = tmp_path / "secrets" / "tls" / "mailbox"
     server = catcher(mailbox, "127.0.0.1", port, tls)
     server.start()
@@ -37,11 +37,11 @@ def test_mail_is_kept_once_the_line_is_encrypted(
 ) -> None:
     mailbox, port, ca = caught
     with (
-        smtplib.SMTP("127.0.0.1", port, timeout=10) as line,
+        smtplib.SMTP("127.0.0.1", port, timeout=LONG) as line,
         pytest.raises(smtplib.SMTPSenderRefused),
     ):
         line.sendmail("a@example.org", ["b@example.org"], "Subject: x\r\n\r\nx")
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as line:
+    with smtplib.SMTP("127.0.0.1", port, timeout=LONG) as line:
         trust = ssl.create_default_context(cafile=ca)
         line._host = "mailbox"  # the name it is called by in its network
         line.starttls(context=trust)

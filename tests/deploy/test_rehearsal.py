@@ -35,7 +35,7 @@ def seen(request: pytest.FixtureRequest) -> Seen:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr[-6000:]
     return {**json.loads(done.stdout), "what": what}
@@ -80,7 +80,7 @@ def test_every_command_of_the_runbooks_that_enters_a_container_does_what_it_says
     assert "/sign-in/link/" in of("first_admin.py")
     assert "/sign-in/link/" in of("sign_in.py")
     assert "There are no dead letters." in of("operator")
-    assert "OrganisationDescribed" in of("services events")
+    assert "EnvelopeViewed" in of("services events")
     assert "crm-contacts-v1: rebuilt" in of("rebuild.py")
     assert "nothing needs a key older than" in of("rewrap.py")
 

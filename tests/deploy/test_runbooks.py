@@ -14,6 +14,7 @@ import pytest
 from deploy import prepare
 from services.__main__ import _parser
 from tests.deploy.manifests import OVERLAYS, ROOT, Pod, pods
+from tests.waiting import LONG
 
 BOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 WANTED = {
@@ -62,7 +63,7 @@ def test_commands_for_one_machine_do_what_the_runbooks_say(tmp_path: Path) -> No
                 check=False,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=2 * LONG,
             )
             assert done.returncode == 0, (line, done.stderr)
             said[words[1]] = done.stdout
@@ -101,7 +102,7 @@ def test_the_commands_for_a_cluster_make_every_secret_that_a_pod_mounts(
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=2 * LONG,
     )
     made = set(done.stdout.split())
     wanted = {

@@ -18,10 +18,11 @@ import requests
 from typing_extensions import override
 
 from services.browser import Browser
+from services.children import Child
 from services.crm.commands import CreateContact
 from services.envelope.commands import SendLetter
 from services.pages import Page
-from services.supervisor import Child, await_ready
+from services.supervisor import await_ready
 from services.verbs import sign_in_link
 from shared.context import CallContext
 from shared.ids import mint

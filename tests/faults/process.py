@@ -22,11 +22,12 @@ from services.envelope.model.words import reference_of
 from shared.ids import derived, derived_hex
 from shared.settings import Settings
 from tests.journeys.post import Post, token_of
+from tests.waiting import LONG
 
 T = TypeVar("T")
 ROOT: Final = Path(__file__).parent.parent.parent
 READY: Final = "Stop with Ctrl+C."
-PATIENCE: Final = 40.0  # s until something that must come is given up
+PATIENCE: Final = 2 * LONG  # s until something that must come is given up
 LINK: Final = re.compile(r"^\s+(\w+) .*(http\S+/sign-in/link/\S+)$", re.MULTILINE)
 ENVELOPE: Final = re.compile(r"/messages/([0-9a-f]{32})")
 GONE: Final = (
@@ -34,6 +35,7 @@ GONE: Final = (
     requests.exceptions.ChunkedEncodingError,
 )
 WORDS: Final = "five working days"  # of the letter, nowhere else
+NOT_ITS: Final = ("LETTERLOCK_", "AIOSMTPD_")  # variables that are for us alone
 
 
 class Died(Exception):
@@ -97,7 +99,7 @@ class Process:
         self.lives += 1
         settings = self.settings
         env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("LETTERLOCK_")},
+            **{k: v for k, v in os.environ.items() if not k.startswith(NOT_ITS)},
             "LETTERLOCK_FAILPOINT": failpoint,
             "LETTERLOCK_UNDO_SECONDS": str(int(settings.undo_window.total_seconds())),
             "LETTERLOCK_SMTP_PORT": str(settings.smtp_port),
@@ -179,8 +181,8 @@ class Job:
     done: list[str] = field(default_factory=list)
     _token: str = ""
 
-    def go(self) -> None:
-        """Do the steps that are left.
+    def go(self, *, upto: str = "") -> None:
+        """Do the steps that are left, all or up to one of them.
 
         Raises:
             Died: the process ended; the step at hand is not done.
@@ -194,13 +196,14 @@ class Job:
             self.opening,
             self.reading,
         ):
-            if step.__name__ in self.done:
-                continue
-            try:
-                step()
-            except GONE as gone:
-                raise Died(step.__name__) from gone
-            self.done.append(step.__name__)
+            if step.__name__ not in self.done:
+                try:
+                    step()
+                except GONE as gone:
+                    raise Died(step.__name__) from gone
+                self.done.append(step.__name__)
+            if step.__name__ == upto:
+                return
 
     def close(self) -> None:
         """Close both browsers."""

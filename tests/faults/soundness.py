@@ -24,6 +24,7 @@ from shared.readmodel import Connection, ReadModel, open_readmodel
 from shared.rebuild import head_of, rebuild
 from shared.settings import DataFolder
 from tests.journeys.judge import all_facts
+from tests.waiting import LONG
 
 
 def facts_in(folder: DataFolder) -> list[Recorded]:
@@ -40,7 +41,7 @@ def catch_up(core: Core) -> None:
     head = head_of(core.store)
     for part in core.followed:
         names = [projection.name for projection in part.projections]
-        assert part.readmodel.await_position(head, *names, timeout=20), part.service
+        assert part.readmodel.await_position(head, *names, timeout=LONG), part.service
 
 
 def follow_to_the_end(core: Core) -> None:

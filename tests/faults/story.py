@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from services.audit.commands import GetTrail
 from services.browser import Browser
+from services.crm.api import ContactPage
 from services.crm.commands import (
     ChangeContact,
     CreateContact,
@@ -57,7 +59,7 @@ from shared.ids import mint
 from shared.mailbox import Mail
 from tests.faults.canaries import search
 from tests.journeys.post import token_of
-from tests.journeys.town import until
+from tests.waiting import until
 
 PERSON: Final = CreateContact(
     title="Ms",
@@ -151,9 +153,8 @@ class Story:
         done = crm.create(PERSON, self.by("sender"))
         self.contact = done.ref
         for query in ("zaverdïne", "Quillonbÿ", "zz8", "HV-99173-Q"):
-            found = crm.search(
-                SearchContacts(query=query, after=done.position), self.by("sender")
-            )
+            asked = SearchContacts(query=query, after=done.position)
+            found = until(partial(self._shown, asked), "the person in the list")
             assert [row.contact_id for row in found.rows] == [self.contact], query
         for stopped in (True, False):
             crm.set_stop(
@@ -167,6 +168,11 @@ class Story:
                 self.by("sender"),
             )
         crm.contact(GetContact(contact_id=self.contact), self.by("sender"))
+
+    def _shown(self, asked: SearchContacts) -> ContactPage | None:
+        """Return what is found once it is as new as was asked for."""
+        found = self.system.apis.crm.search(asked, self.by("sender"))
+        return found if found.fresh else None
 
     def _letters(self) -> None:
         letters, author, boss = self.system.apis.letters, "author", "executive"

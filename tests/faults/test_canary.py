@@ -25,8 +25,8 @@ from services.envelope.errors import EnvelopeUnknown
 from tests.faults.canaries import forms, search, search_folder
 from tests.faults.soundness import catch_up, unlike_a_rebuild
 from tests.faults.story import BODY, BROWSER, OF_THE_PERSON, PERSON, STORY, Story
-from tests.journeys.town import until
 from tests.systems import a_system
+from tests.waiting import until
 
 pytestmark = pytest.mark.integration
 

@@ -22,11 +22,12 @@ from uuid import UUID
 
 import pytest
 
+from services.children import Supervisor
 from services.compose import opened
 from services.crm.api import CrmApi
 from services.crm.commands import CreateContact, SearchContacts, SetStop
 from services.dead_letters import listed
-from services.supervisor import Supervisor, await_ready
+from services.supervisor import await_ready
 from services.talking import talking
 from shared.context import CallContext, Done
 from shared.errors import Fault
@@ -40,6 +41,7 @@ from tests.kurrent.cutter import Cutter
 from tests.kurrent.guarded import a_guarded_store, way_to
 from tests.kurrent.server import StandIn
 from tests.messaging.broker import fresh_settings, private_broker
+from tests.waiting import AT_ONCE, LONG
 
 pytestmark = pytest.mark.integration
 FULL: Final = os.environ.get("LETTERLOCK_SOAK") == "full"
@@ -47,7 +49,7 @@ CUTS, EVERY = (12, 5.0) if FULL else (3, 2.5)  # s between cuts
 SILENCE: Final = 2.0  # s that everything is swallowed before each third cut
 HURRY: Final = 1.0  # s until an impatient person presses again, or gives up
 WRITERS: Final = 4
-AT_ONCE: Final = 24  # questions, more than the process has hands
+CROWD: Final = 24  # questions at once, more than the process has hands
 FAMILY: Final = "Testperson"
 
 
@@ -181,13 +183,18 @@ def _act(ask: Callable[[CrmApi], Done], contact: str, context: CallContext) -> A
     return Act(ask, stream, event_id_of(context, stream, 0))
 
 
-def cut_again_and_again(wire: Cutter) -> int:
-    """Cut every connection at each beat, sometimes after a silence; return how many."""
+def cut_again_and_again(wire: Cutter, writers: list[Writer]) -> int:
+    """Cut every connection at each beat, sometimes after a silence; return how many.
+
+    A beat is put off until something was done since the last one.
+    """
     chance = random.Random(1851)  # noqa: S311  # a seeded schedule
     silent = chance.randrange(3)
     for beat in range(CUTS):
         quiet = SILENCE if beat % 3 == silent else 0.0
+        done = count_done(writers)
         time.sleep(EVERY - quiet)
+        until(partial(has_grown, writers, done), "an answer")
         if quiet:
             wire.swallow.set()
             time.sleep(quiet)
@@ -196,22 +203,30 @@ def cut_again_and_again(wire: Cutter) -> int:
     return wire.cuts
 
 
+def count_done(writers: list[Writer]) -> int:
+    return sum(len(writer.done) for writer in writers)
+
+
+def has_grown(writers: list[Writer], done: int) -> bool:
+    return count_done(writers) > done
+
+
 def test_nothing_is_lost_or_doubled_and_nobody_is_stuck(apart: Apart) -> None:
     began, pids = time.monotonic(), apart.pids
     stop = threading.Event()
     with ExitStack() as stack:
         talk = stack.enter_context(talking(apart.settings, "portal"))
         hasty = replace(talk, patience=Patience(HURRY)).apis("portal").crm
-        calm = talk.apis("portal").crm
+        calm = replace(talk, patience=Patience(AT_ONCE)).apis("portal").crm
         writers = [Writer(number, hasty) for number in range(WRITERS)]
         with ThreadPoolExecutor(WRITERS) as pool:
             working = [pool.submit(writer.go, stop) for writer in writers]
             try:
-                cuts = cut_again_and_again(apart.wire)
+                cuts = cut_again_and_again(apart.wire, writers)
             finally:
                 stop.set()
             for work in working:
-                work.result(60)
+                work.result(2 * LONG)
         done = [act for writer in writers for act in writer.done]
         unknown = [act for writer in writers for act in writer.unknown]
         check_the_unknown(apart, unknown, calm)
@@ -223,10 +238,11 @@ def test_nothing_is_lost_or_doubled_and_nobody_is_stuck(apart: Apart) -> None:
             assert act.ask(calm) == act.answer
         assert apart.stored() == stored
     assert cuts >= CUTS
-    assert len(done) > 2 * CUTS
+    assert len(done) >= CUTS
     assert apart.pids == pids, "the same processes, never started again"
     facts = check_what_is_shown(apart)
-    assert listed(apart.settings) == []
+    causes = {letter["cause"] for letter in listed(apart.settings)}
+    assert causes <= {"late"}, "of who asked in a hurry of a process that was busy"
     log = apart.settings.folder.run / "rpc-crm.log"
     assert "Traceback" not in log.read_text()
     print(  # noqa: T201
@@ -249,9 +265,9 @@ def check_the_unknown(apart: Apart, unknown: list[Act], crm: CrmApi) -> None:
 def check_nobody_is_stuck(crm: CrmApi) -> None:
     """More questions at once than there are hands are all answered in time."""
     writer = Writer(99, crm)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [pool.submit(writer._enter) for _ in range(AT_ONCE)]
-        assert all(one.result(60) for one in asked)
+    with ThreadPoolExecutor(CROWD) as pool:
+        asked = [pool.submit(writer._enter) for _ in range(CROWD)]
+        assert all(one.result(2 * LONG) for one in asked)
     assert writer.unknown == []
 
 

@@ -33,7 +33,7 @@ from tests.faults.soundness import (
 )
 from tests.journeys.judge import judge, judge_mails
 from tests.journeys.post import Post, listening
-from tests.journeys.town import a_free_port
+from tests.ports import a_quiet_port
 from tests.systems import demo_settings
 
 FULL: Final = os.environ.get("LETTERLOCK_SOAK") == "full"
@@ -41,6 +41,7 @@ TIMES: Final = 20 if FULL else 1
 KILLS: Final = 200 if FULL else 3
 MOST: Final = 50  # letters; Anna may send 60 in an hour
 SEED: Final = 20_261_125
+UNDO: Final = "4"  # s; nobody goes on with a letter before a kill at its sending
 PEOPLE: Final = (("tom", "165100-204817"), ("edith", "165100-205306"))
 
 pytestmark = pytest.mark.integration
@@ -116,7 +117,7 @@ def post() -> Post:
 @pytest.fixture
 def process(tmp_path: Path, seeded: Path, post: Post) -> Iterator[Process]:
     shutil.copytree(seeded, tmp_path / "data")
-    settings = replace(demo_settings(tmp_path), smtp_port=a_free_port())
+    settings = replace(demo_settings(tmp_path), smtp_port=a_quiet_port())
     process = Process(settings)
     with ExitStack() as stack:
         stack.enter_context(listening(post, settings.smtp_port))
@@ -148,9 +149,13 @@ def assert_sound(settings: Settings, post: Post, scratch: Path) -> list[Recorded
     return history
 
 
-def go_until_the_kill(job: Job, process: Process) -> None:
-    """Do the job, and wait if the people do not notice. Raises Died."""
-    job.go()
+def go_until_the_kill(job: Job, process: Process, step: str) -> None:
+    """Do the job up to the step that is cut off, and wait if nobody notices it there.
+
+    Raises:
+        Died: always.
+    """
+    job.go(upto=step)
     until(lambda: False, "the kill", alive=process.alive)
 
 
@@ -160,11 +165,12 @@ def test_a_kill_at_a_named_place_leaves_what_the_table_says_and_loses_nothing(
     process: Process, post: Post, tmp_path: Path, place: str, time_: int
 ) -> None:
     left, settings = STATES[place], process.settings
-    process.start(failpoint=place)
+    pause = {"LETTERLOCK_UNDO_SECONDS": UNDO} if left.step == "sending" else {}
+    process.start(failpoint=place, **pause)
     job = Job(process, post, alive=process.alive)
     try:
         with pytest.raises(Died):
-            go_until_the_kill(job, process)
+            go_until_the_kill(job, process, left.step)
         assert process.ended() == -signal.SIGKILL
         contact = contact_of(settings, "tom")
         assert of_envelopes(facts_in(settings.folder), contact) == left.facts

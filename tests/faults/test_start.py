@@ -26,8 +26,9 @@ from shared.rebuild import head_of
 from shared.settings import Settings
 from tests.faults.process import Job, Process, until
 from tests.journeys.post import Post, listening
-from tests.journeys.town import a_free_port
+from tests.ports import a_quiet_port
 from tests.systems import demo_settings
+from tests.waiting import LONG
 
 OFFSETS: Final = (0, 1, 2, 25)  # of the ports that it takes, from the port base
 MOST_MEMORY: Final = 250  # MiB resident after the main job
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Return settings of an organisation that exists and is empty."""
-    settings = replace(demo_settings(tmp_path), smtp_port=a_free_port())
+    settings = replace(demo_settings(tmp_path), smtp_port=a_quiet_port())
     create_data(settings.folder)
     return settings
 
@@ -184,7 +185,7 @@ def test_with_a_certificate_it_speaks_tls_alone_and_says_so_for_a_year(
         f"https://127.0.0.1:{settings.portal_port}/sign-in",
         f"https://localhost:{settings.viewer_port}/",
     ):
-        page = requests.get(address, verify=str(certificate), timeout=10)
+        page = requests.get(address, verify=str(certificate), timeout=LONG)
         assert page.status_code == 200
         told = page.headers["Strict-Transport-Security"]
         found = re.search(r"max-age=(\d+)", told)
@@ -207,7 +208,7 @@ def is_plain_served(settings: Settings) -> bool:
 def page_of(settings: Settings) -> requests.Response:
     """Load the portal's first page."""
     address = f"http://127.0.0.1:{settings.portal_port}/sign-in"
-    return requests.get(address, timeout=10)
+    return requests.get(address, timeout=LONG)
 
 
 def a_certificate(folder: Path) -> tuple[Path, Path]:
@@ -244,7 +245,7 @@ def a_certificate(folder: Path) -> tuple[Path, Path]:
 def test_the_main_job_needs_little_memory_and_a_stop_is_graceful(
     tmp_path: Path,
 ) -> None:
-    settings = replace(demo_settings(tmp_path), smtp_port=a_free_port())
+    settings = replace(demo_settings(tmp_path), smtp_port=a_quiet_port())
     post, process = Post(), Process(settings)
     job = Job(process, post, alive=process.alive)
     with listening(post, settings.smtp_port):

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from services.children import Supervisor
 from services.compose import Apis, portal_url, viewer_url
 from services.console import Console
 from services.demo_data import DemoIds
 from services.embedded import Running
-from services.supervisor import PROCESSES, Supervisor, await_ready, enter_demo
+from services.supervisor import PROCESSES, await_ready, enter_demo
 from services.talking import talking
 from services.verbs import prepare_demo, sign_in_link
 from services.walk import Walk
@@ -25,9 +26,10 @@ from shared.messaging.node import Node
 from shared.settings import Settings
 from tests.journeys.post import Post, listening
 from tests.messaging.broker import free_settings, private_broker
+from tests.waiting import LONG
 
 T = TypeVar("T")
-PATIENCE = 60.0
+PATIENCE = 2 * LONG
 
 
 @dataclass
@@ -128,7 +130,7 @@ def watched(supervisor: Supervisor) -> Iterator[None]:
 
 
 def until(wanted: Callable[[], T], what: str, *, patience: float = PATIENCE) -> T:
-    """Return the first true answer within `patience` s, a minute unless told."""
+    """Return the first true answer within `patience` s."""
     end = time.monotonic() + patience
     while not (found := wanted()):
         assert time.monotonic() < end, f"{what} did not come"

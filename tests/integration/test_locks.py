@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG
+
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +78,7 @@ def test_a_visitor_takes_nothing_from_a_writer(tmp_path: Path) -> None:
     def visit() -> str:
         return subprocess.run(
             [sys.executable, "-c", VISITOR, tmp_path],
-            cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+            cwd=ROOT, capture_output=True, text=True, check=True, timeout=2 * LONG,
         ).stdout.strip()  # fmt: skip
 
     with subprocess.Popen(

@@ -15,6 +15,7 @@ from services.walk import Walk, sealed_at_rest
 from tests.journeys.judge import all_facts, judge
 from tests.postgres.server import Server, private_server
 from tests.systems import a_system
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ native.check()
 assert import_module("psycopg.waiting").select is native._originals["select"]
 import eventlet
 address = postgres.Address.from_uri(sys.argv[1], credentials=Path(sys.argv[2]))
-journal = postgres.PostgresJournal(address)
+journal = postgres.PostgresJournal(address, patience=60)
 
 def write(stream):
     version = -1
@@ -41,14 +42,14 @@ def write(stream):
     return version
 
 greens = [eventlet.spawn(native.call, write, f"s-{n}") for n in range(10)]
-with eventlet.Timeout(30):
+with eventlet.Timeout(60):
     assert [green.wait() for green in greens] == [9] * 10
 assert native.call(journal.wait, 99, 1.0)
 assert len(native.call(journal.read_all, 0, 1000)) == 100
 # Only if green threads go on while a native call blocks can this one append.
 late = eventlet.spawn_after(0.3, native.call, write, "late")
-with eventlet.Timeout(30):
-    assert native.call(journal.wait, 100, 20.0)
+with eventlet.Timeout(90):
+    assert native.call(journal.wait, 100, 60.0)
 assert late.wait() == 9
 native.call(journal.close)
 print("well")
@@ -94,7 +95,7 @@ def test_a_patched_process_appends_reads_and_waits(
     words = [server.store("patched"), server.account(tmp_path)]
     told = subprocess.run(
         [sys.executable, "-c", PATCHED, *words],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * LONG,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr[-3000:]
     assert told.stdout == "well\n"
@@ -106,7 +107,7 @@ def test_the_layout_that_the_command_prints_makes_a_store(
     words = ["store-layout", "--account", "letterlock"]
     told = subprocess.run(
         [sys.executable, "-m", "services", *words],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=2 * LONG,
     )  # fmt: skip
     server.store("printed")
     with server.owner("printed") as owner:

@@ -30,6 +30,9 @@ from services.envelope.events import (
     LetterShown,
     LinkRenewed,
     RelayAttempted,
+    RelayDeferred,
+    RelayFailed,
+    RelayUnconfirmed,
 )
 from services.letters.events import LetterIssued, LetterWithdrawn
 from shared.events import Recorded
@@ -56,8 +59,7 @@ class _Life:
     disabled: bool = False
     over: bool = False
     viewed: bool = False
-    attempts: int = 0
-    answered: bool = True  # the last attempt has a known outcome
+    doubts: int = 0  # attempts with this link that may have been a mail
 
 
 @dataclass(slots=True)
@@ -165,14 +167,27 @@ class Judge:
                 self._hold(record, life.consigned, "attempted before it was consigned")
                 self._hold(
                     record,
-                    attempt.repeat == (not life.answered),
+                    attempt.repeat == (life.doubts > 0),
                     "a repeat that is not told as one, or the reverse",
                 )
-                life.answered = False
-            case EnvelopeRelayed() as relayed:
-                life = self._lives[relayed.envelope_id]
-                self._hold(record, not life.answered, "relayed without an intent")
-                life.answered = True
+                self._hold(record, life.doubts < 2, "repeated a second time")
+                life.doubts += 1
+            case RelayDeferred(envelope_id=envelope, reason=reason):
+                self._lives[envelope].doubts -= reason != "no_reply"
+            case _:
+                self._outcome(record)
+
+    def _outcome(self, record: Recorded) -> None:
+        match record.event:
+            case EnvelopeRelayed(envelope_id=envelope):
+                doubts, self._lives[envelope].doubts = self._lives[envelope].doubts, 0
+                self._hold(record, doubts, "relayed without an intent")
+            case RelayFailed(envelope_id=envelope, reply_code=code):
+                doubts = self._lives[envelope].doubts - (code is not None)
+                self._hold(record, doubts <= 0, "failed, and yet may have arrived")
+            case RelayUnconfirmed(envelope_id=envelope, reply_code=code):
+                doubts = self._lives[envelope].doubts - (code is not None)
+                self._hold(record, doubts > 0, "in doubt, and there is none")
             case _:
                 pass
 
@@ -184,7 +199,7 @@ class Judge:
                 life.ends, life.disabled = ends, life.disabled or ends <= at
             case LinkRenewed(envelope_id=envelope, expires_at=ends):
                 life = self._lives[envelope]
-                life.ends, life.over, life.answered = ends, False, True
+                life.ends, life.over, life.doubts = ends, False, 0
             case EnvelopeExpired(envelope_id=envelope):
                 life = self._lives[envelope]
                 self._hold(record, at >= life.ends, "expired before its time")
@@ -265,6 +280,7 @@ def judge_mails(records: Iterable[Recorded], mails: Sequence[Mail]) -> list[str]
             "nobody permitted it": known[0] in ledger.permitted,
             "one more than was labelled": came[known] <= 1 + ledger.repeats[known],
             "without an intent": came[known] <= ledger.intents[known],
+            "repeated more than once": came[known] <= 2,
             "another Message-ID": ids.setdefault(known, message_id) == message_id,
         }
         wrongs += [

@@ -22,6 +22,9 @@ from services.envelope.events import (
     LetterConsigned,
     LetterShown,
     RelayAttempted,
+    RelayDeferred,
+    RelayFailed,
+    RelayUnconfirmed,
 )
 from services.letters.events import LetterIssued, LetterWithdrawn
 from shared.events import Event, Recorded, meta_of
@@ -67,6 +70,12 @@ PERMITTED = SendPermitted(**BOTH, purpose="service", attempt=1)
 ATTEMPTED = RelayAttempted(**RELAY, attempt=1, permit=4, repeat=False)
 RELAYED = EnvelopeRelayed(**RELAY, attempt=1, reply_code=250, tls=False)
 VIEWED, SHOWN = EnvelopeViewed(**GRADED), LetterShown(**GRADED)
+ENDED: Final[dict[str, Any]] = {**RELAY, "attempt": 1, "reason": "no_reply"}
+DOUBTED = RelayDeferred(**ENDED, reply_code=None, next_at=NOON)
+DEFERRED = replace(DOUBTED, reason="greylisted", reply_code=451)
+FAILED = RelayFailed(**ENDED, reply_code=None)
+REFUSED = replace(FAILED, reason="rejected", reply_code=550)
+UNCONFIRMED = RelayUnconfirmed(**ENDED, reply_code=None)
 STOPPED = ContactStopped(contact_id=C, stop="messages", door="link", wording="v1")
 FORGOTTEN = ContactForgotten(contact_id=C, reason="person_asked")
 WITHDRAWN = LetterWithdrawn(page="100000", comment="Old.")
@@ -89,6 +98,11 @@ LAWFUL: Final[list[Event]] = [
     FORGOTTEN,
     OFF,
 ]
+
+
+def repeated(number: int, *, repeat: bool = True) -> list[Event]:
+    """Return another permit and its attempt; the permit stands at `number`."""
+    return [PERMITTED, replace(ATTEMPTED, permit=number, repeat=repeat)]
 
 
 def told(*events: Event, late: timedelta = timedelta(0)) -> list[Recorded]:
@@ -125,6 +139,18 @@ def test_a_lawful_history_and_its_mail_pass() -> None:
     assert judge_mails(history, [a_mail()]) == []
 
 
+def test_one_labelled_repeat_passes_whatever_failed_for_certain_in_between() -> None:
+    begun = [*LAWFUL[:5], DOUBTED, *repeated(7), DEFERRED, *repeated(10)]
+    for end in (RELAYED, DOUBTED, UNCONFIRMED):
+        assert judge(told(*begun, end)) == []
+    refused = [*LAWFUL[:5], DEFERRED, *repeated(7, repeat=False), REFUSED]
+    assert judge(told(*refused)) == []
+    mails = [a_mail(1), a_mail(2)]
+    assert judge_mails(told(*begun, RELAYED), mails) == []
+    third = judge_mails(told(*begun, RELAYED), [*mails, a_mail(3)])
+    assert any("repeated more than once" in one for one in third)
+
+
 @pytest.mark.parametrize(
     ("events", "wrong"),
     [
@@ -140,6 +166,12 @@ def test_a_lawful_history_and_its_mail_pass() -> None:
         ([*LAWFUL[:5], replace(ATTEMPTED, permit=4)], "without a permit of its own"),
         ([*LAWFUL[:4], replace(ATTEMPTED, repeat=True)], "a repeat"),
         ([*LAWFUL[:4], RELAYED], "without an intent"),
+        ([*LAWFUL[:5], DEFERRED, *repeated(7)], "a repeat"),
+        ([*LAWFUL[:5], DOUBTED, *repeated(7, repeat=False)], "a repeat"),
+        ([*LAWFUL[:5], DOUBTED, *repeated(7), *repeated(9)], "a second time"),
+        ([*LAWFUL[:5], DOUBTED, FAILED], "may have arrived"),
+        ([*LAWFUL[:5], DOUBTED, *repeated(7), REFUSED], "may have arrived"),
+        ([*LAWFUL[:5], DEFERRED, UNCONFIRMED], "there is none"),
         ([ISSUED, SENT, OFF, VIEWED], "shown after it was disabled"),
         ([ISSUED, SENT, EXPIRED], "expired before its time"),
         ([ISSUED, SENT, SHOWN], "the first view is not the first"),

@@ -5,7 +5,6 @@ The timers do not run: a test calls the postman and the expirer when it wants th
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from services import compose
@@ -36,11 +35,11 @@ from shared.mailbox import Mail
 from shared.rebuild import head_of
 from shared.settings import Settings
 from tests.journeys.post import Post, listening, token_of
+from tests.ports import a_quiet_port
+from tests.waiting import LONG, until
 
-T = TypeVar("T")
 SEED: Final = UUID("01a210a6-0000-7000-8000-000000000001")
 BROWSER: Final = "b" * 43
-PATIENCE: Final = 20.0  # s until something that must come is given up
 WELCOME: Final = "165120"  # a page of the demo that anybody may open by name
 NAME: Final = "Jones"
 
@@ -111,22 +110,6 @@ class CutJournal:
         self.journal.close()
 
 
-def until(wanted: Callable[[], T | None], what: str = "it") -> T:
-    """Return the first true answer of `wanted`, looking every few milliseconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := wanted()):
-        assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE} s"
-        time.sleep(0.003)
-    return found
-
-
-def a_free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(slots=True)
 class Town:
     """What tests ask of the organisation."""
@@ -194,7 +177,7 @@ class Town:
         head = head_of(self.core.store)
         for part in self.core.followed:
             names = [projection.name for projection in part.projections]
-            assert part.readmodel.await_position(head, *names, timeout=PATIENCE)
+            assert part.readmodel.await_position(head, *names, timeout=LONG)
 
     def drain(self) -> None:
         """Let the postman do all that others have left in the outbox."""
@@ -252,7 +235,7 @@ def race(
     start = threading.Barrier(len(acts))
 
     def run(act: Callable[[], object], late: float) -> object:
-        start.wait(PATIENCE)
+        start.wait(LONG)
         time.sleep(late)
         try:
             return act()
@@ -261,7 +244,7 @@ def race(
 
     lates = [rng.choice((0.0, rng.uniform(0, spread))) for _ in acts]
     waiting = [pool.submit(run, a, late) for a, late in zip(acts, lates, strict=True)]
-    return [one.result(PATIENCE) for one in waiting]
+    return [one.result(2 * LONG) for one in waiting]
 
 
 @contextmanager
@@ -271,7 +254,7 @@ def a_town(
     """Found the organisation in `folder`, or come back to it after a crash."""
     mailbox = post or Post()
     with ExitStack() as stack:
-        port = a_free_port()
+        port = a_quiet_port()
         stack.enter_context(listening(mailbox, port))
         settings = Settings.from_env(
             {

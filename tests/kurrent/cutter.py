@@ -24,16 +24,21 @@ class Cutter:
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut(self) -> None:
-        """Break every connection there is; new ones are let through."""
-        with self._lock:
+    def cut(self, *, mend: bool = False) -> None:
+        """Break every connection there is; new ones are let through.
+
+        With `mend` nothing is swallowed any more on new ones, and before on none.
+        """
+        with self._lock:  # no new one begins meanwhile
             broken, self._open = self._open, set()
-        self.cuts += len(broken) // 2
-        for each in broken:
-            with suppress(OSError):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+            self.cuts += len(broken) // 2
+            for each in broken:
+                with suppress(OSError):
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
+                    each.shutdown(socket.SHUT_RDWR)
+                each.close()
+            if mend:
+                self.swallow.clear()
 
     def close(self) -> None:
         """Break everything and listen no more."""

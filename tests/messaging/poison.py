@@ -66,7 +66,7 @@ class Forge:
             operation="create",
             message_id=mint(),
             command_id=context.command_id,
-            expires=micros(SystemClock().now() + timedelta(seconds=50)),
+            expires=micros(SystemClock().now() + timedelta(seconds=60)),  # the longest
             reply_to=ANSWER,
         )
         return replace(label, **other)
@@ -158,6 +158,15 @@ def kinds(forge: Forge) -> dict[str, tuple[Raw, str]]:
             "form:depth",
         ),
         "unknown field": (inside(email + b',"bcc":"' + canary + b'"'), "form:fields"),
+        "2 MiB": (replace(good, body=canary * (2 * 2**20 // len(canary))), "size"),
+        "no end of lists": (
+            inside(b'"email":[' + b"{}," * 300_000 + b"{}]"),
+            "form:size",
+        ),
+        "no end of quotes": (
+            forge.twisted(lambda plain: b'"' + rb"\"" * 500_000),
+            "form:json",
+        ),
         "missing field": (inside(b'"phone":"' + canary + b'"'), "form:fields"),
     }
 

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.commands import GetTimeline
+from services.audit.commands import GetTimeline, GetTrail
 from services.compose import Apis, create_data
 from services.crm.commands import CreateContact, GetContact, SearchContacts
 from services.crm.errors import ContactInvalid, ContactUnknown
 from services.distributed import PROTOCOLS, Talk, desk_of, stood_up, talk_over
-from services.envelope.commands import SendLetter
+from services.envelope.commands import Knock, SendLetter
 from services.portal.commands import InviteStaff, ListStaff
-from shared.clock import ManualClock, SystemClock, micros
+from shared.clock import ManualClock, SystemClock, from_micros, micros
 from shared.context import CallContext, service_context
-from shared.errors import BY_CODE, DomainError, Fault, NotAllowed
+from shared.errors import BY_CODE, ActorNotAllowed, DomainError, Fault, NotAllowed
 from shared.follow import Follower
 from shared.ids import mint
+from shared.messaging import answer
 from shared.messaging.client import Client, Patience, RemoteFault
 from shared.messaging.label import Label, Refusal
 from shared.messaging.sealed import Window
@@ -132,6 +133,33 @@ def test_the_viewer_cannot_send_whatever_it_signs(wired: Wired) -> None:
         )
 
 
+def test_a_viewer_taken_over_can_put_nothing_on_the_trail_in_a_persons_name(
+    wired: Wired,
+) -> None:
+    public, anna = wired.apis("viewer").envelope, "a" * 32
+    knock = Knock(token="a" * 32)
+    claims = [
+        replace(sender(), actor_kind=kind, actor_id=name, role=role)
+        for kind, name, role in (
+            ("staff", anna, "sender"),
+            ("staff", anna, "admin"),
+            ("staff", anna, "recipient"),
+            ("recipient", anna, "recipient"),
+            ("service", "operator", "recipient"),
+            ("service", "viewer", "service"),
+        )
+    ] + [replace(sender(), actor_id=mint().hex) for _ in range(20)]
+    for claim in claims:
+        with pytest.raises(ActorNotAllowed):
+            public.knock(knock, claim)
+    wired.follow()
+    officer = replace(sender(), role="compliance")
+    trail = wired.apis("portal").audit.trail(GetTrail(type_name="Refused"), officer)
+    told = {(line.actor_kind, line.actor, line.reason) for line in trail.lines}
+    assert told == {("service", "viewer", "actor_not_allowed")}
+    assert len(trail.lines) <= 2  # one a minute, and a minute may have ended
+
+
 def test_nothing_readable_crosses(wired: Wired) -> None:
     wired.apis("portal").crm.create(PERSON, sender())
     forms = [CANARY.encode(), CANARY.encode().hex().encode()]
@@ -217,6 +245,21 @@ def test_the_window_forgets_what_can_no_longer_be_replayed() -> None:
     clock.move(timedelta(seconds=66))
     window.admit(label(), redelivered=False)
     assert len(window._seen) == 1
+
+
+def test_what_is_late_before_it_begins_is_not_begun(wired: Wired) -> None:
+    wired.apis("portal").crm.create(PERSON, sender())
+    label, body = wired.carrier.seen[0]
+    desk = wired.carrier.desks["crm"]
+    asked = desk.judge(label, body, redelivered=True)
+    begun: list[object] = []
+    desk._guarded = begun.append
+    desk._clock = ManualClock(from_micros(label.expires))
+    with pytest.raises(Refusal, match="late") as refused:
+        desk.carry_out(label, "create", asked.request, asked.context)
+    assert begun == []
+    outcome = desk.outcome(asked, None, refused.value)
+    assert (outcome.cause, outcome.answer) == ("late", answer.failed())
 
 
 def test_a_call_out_of_time_is_a_fault(wired: Wired) -> None:

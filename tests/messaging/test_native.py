@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LONG
+
 ROOT = Path(__file__).parents[2]
 
 START = """
@@ -48,7 +50,7 @@ def write(stream):
 
 eventlet.spawn(tick)
 greens = [eventlet.spawn(native.call, write, f"s-{n}") for n in range(12)]
-with eventlet.Timeout(30):
+with eventlet.Timeout(60):
     assert [green.wait() for green in greens] == [19] * 12
 assert native.call(journal.wait, 0, 1.0)
 assert len(native.call(journal.read_all, 0, 1000)) == 240
@@ -56,7 +58,7 @@ assert ticks
 # Only if green threads go on while a native call blocks can this one come back.
 bell = native._originals["threading"].Event()
 eventlet.spawn(bell.set)
-assert native.call(bell.wait, 20)
+assert native.call(bell.wait, 60)
 native.call(journal.close)
 print("well")
 """
@@ -127,7 +129,7 @@ except NotNative as refused:
 def test_a_patched_process(tmp_path: Path, script: str, said: str) -> None:
     told = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "store.db"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * LONG,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr[-3000:]
     assert told.stdout.startswith(said)
@@ -143,6 +145,6 @@ def test_the_embedded_profile_loads_no_broker_library(module: str) -> None:
     )
     told = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=2 * LONG,
     )  # fmt: skip
     assert told.stdout.strip() == "[]"

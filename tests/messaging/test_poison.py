@@ -7,40 +7,28 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from services.__main__ import main
+from services.children import Supervisor
 from services.compose import opened
 from services.crm.commands import CreateContact
 from services.crm.events import ContactCreated
 from services.dead_letters import listed, replayed
 from services.processes import asking
-from services.supervisor import Supervisor, await_ready
-from shared.messaging.node import Node
 from shared.settings import Settings
 from tests.messaging.broker import dead_of, state_of
 from tests.messaging.poison import CANARY, Forge, kinds, person, publish
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
 QUEUE = "ask.crm"
 
 
-@pytest.fixture(scope="module")
-def served(brokered: tuple[Settings, Node]) -> Iterator[tuple[Settings, Supervisor]]:
-    settings, _ = brokered
-    supervisor = Supervisor(settings)
-    supervisor.start(("rpc", "crm"))
-    try:
-        await_ready(settings, supervisor)
-        yield settings, supervisor
-    finally:
-        supervisor.stop()
-
-
-def until(holds: Callable[[], bool], patience: float = 30) -> bool:
+def until(holds: Callable[[], bool], patience: float = LONG) -> bool:
     end = time.monotonic() + patience
     while not holds():
         if time.monotonic() > end:
@@ -131,7 +119,7 @@ def test_in_is_done_and_dead_and_pending_while_the_reader_is_killed(
             and len(listed(settings)) == dead + 20
         )
 
-    assert until(settled, 60), (
+    assert until(settled, 2 * LONG), (
         state_of(settings, QUEUE),
         contacts_made(settings) - made,
         len(listed(settings)) - dead,

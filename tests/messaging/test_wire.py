@@ -17,7 +17,7 @@ from shared.ids import mint
 from shared.messaging.shapes import shape_of
 from shared.messaging.wire import (
     DEEPEST,
-    LARGEST,
+    LARGEST_REQUEST,
     Operation,
     Unfit,
     decode_request,
@@ -90,7 +90,11 @@ def test_every_operation_round_trips(operation: Operation, data: st.DataObject) 
         (BODY[:-1], "json"),
         (b"[" * 100_000 + b"]" * 100_000, "depth"),
         (b'{"a":' * (DEEPEST + 1) + b"1" + b"}" * (DEEPEST + 1), "depth"),
-        (b'"' + b"a" * LARGEST + b'"', "size"),
+        (b'"' + b"a" * LARGEST_REQUEST + b'"', "size"),
+        (b"[" + b"{}," * 300_000 + b"{}]", "size"),  # cheap to write, dear to read
+        (b"[" + b"[[[[[]]]]]," * 90_000 + b"1]", "size"),
+        (b'"' + rb"\"" * 500_000, "json"),  # once took a time quadratic in its length
+        (b'"' + rb"\\" * 500_000 + b'["' * 9, "json"),
         (b"\xff\xfe", "json"),
         (b"", "json"),
         (b"[]", "fields"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from shared.eventstore.postgres import PostgresJournal
+from shared.eventstore.postgres import PostgresJournal, watch
 from tests.postgres.server import Server, private_server
+from tests.waiting import LONG
 
 STORE: Final = "store"
 Opener = Callable[..., PostgresJournal]
@@ -37,11 +38,12 @@ def name(server: Server) -> str:
 
 @pytest.fixture
 def open_journal(stack: ExitStack, server: Server, name: str, tmp_path: Path) -> Opener:
-    """Return what opens journals on the store."""
+    """Return what opens journals on the store, patient ones unless told."""
 
-    def open_store(**options: Any) -> PostgresJournal:
+    def open_store(*, patience: float = LONG) -> PostgresJournal:
         address = server.address(name, tmp_path)
-        return stack.enter_context(closing(PostgresJournal(address, **options)))
+        opened = PostgresJournal(address, patience=patience)
+        return stack.enter_context(closing(opened))
 
     return open_store
 
@@ -49,3 +51,9 @@ def open_journal(stack: ExitStack, server: Server, name: str, tmp_path: Path) ->
 @pytest.fixture
 def journal(open_journal: Opener) -> PostgresJournal:
     return open_journal()
+
+
+@pytest.fixture
+def no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put off the look each second, which would stand in for a notice that is lost."""
+    monkeypatch.setattr(watch, "SAFETY_POLL", LONG)

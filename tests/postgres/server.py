@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,11 +20,13 @@ from typing import Any, Final
 import psycopg
 
 from shared.eventstore.postgres import Address, layout
+from tests.ports import a_quiet_port
+from tests.waiting import LONG
 
 ACCOUNT: Final = "letterlock"
 PASSWORD: Final = "p@ss:w/rd%"  # of throw-away servers
 _WITH_US: Final = ("setpriv", "--pdeathsig", "QUIT")  # however we end
-_START: Final = 30.0  # s
+
 _HBA: Final = """
 local all all trust
 host all all 127.0.0.1/32 scram-sha-256
@@ -70,7 +71,7 @@ class Server:
         """Make an empty server in `folder`; it does not run yet."""
         self.folder = folder
         self.sockets = sockets
-        self.port = _free_port()
+        self.port = a_quiet_port()
         self._bin = programs()
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,7 +120,7 @@ class Server:
         Raises:
             NoServer: it ended, or did not answer in time.
         """
-        until = time.monotonic() + _START
+        until = time.monotonic() + LONG
         while True:
             if self._process is None or self._process.poll() is not None:
                 # after a kill, its children may need a moment to notice
@@ -143,10 +144,10 @@ class Server:
             return
         self._process.send_signal(number)
         try:
-            self._process.wait(20)
+            self._process.wait(LONG)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(10)
+            self._process.wait(LONG)
         self._process = None
 
     def owner(self, database: str) -> psycopg.Connection[Any]:
@@ -155,6 +156,13 @@ class Server:
             host=str(self.sockets), port=self.port, dbname=database, user="postgres",
             autocommit=True,
         )  # fmt: skip
+
+    def queue(self) -> int:
+        """Return how many appends wait for the end of another one."""
+        with self.owner("postgres") as owner:
+            return owner.execute(
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            ).rowcount
 
     def prepare(self) -> None:
         """Make the account that programs use."""
@@ -190,8 +198,8 @@ class Server:
     def _run(self, program: str, *words: str) -> None:
         told = subprocess.run(
             [self._bin / program, *words],
-            check=False, capture_output=True, text=True, cwd=self.sockets, timeout=60,
-            **self._as_user(),
+            check=False, capture_output=True, text=True, cwd=self.sockets,
+            timeout=2 * LONG, **self._as_user(),
         )  # fmt: skip
         if told.returncode:
             raise NoServer(told.stderr[-300:])
@@ -227,10 +235,3 @@ def private_server(*, under: Path | None = None) -> Iterator[Server]:
             yield server
         finally:
             server.stop(signal.SIGQUIT)  # no last checkpoint: all of it goes
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

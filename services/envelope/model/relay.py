@@ -1,4 +1,8 @@
-"""Rules of the postman: what is due, what an attempt is, when to try again."""
+"""Rules of the postman: what is due, what an attempt is, when to try again.
+
+An attempt that certainly failed is repeated until the envelope ends. One of unknown
+outcome may have been a mail: it is repeated once, and then a person decides.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,25 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from services.envelope.events import RelayAttempted, RelayDeferred, RelayFailed
-from services.envelope.model.state import Envelope
+from services.envelope.events import (
+    EnvelopeRelayed,
+    RelayAttempted,
+    RelayDeferred,
+    RelayFailed,
+    RelayUnconfirmed,
+)
+from services.envelope.model.state import CUT_OFF, NO_REPLY, Envelope
 from shared.events import Event
 
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(hours=1)
-LEASE: Final = timedelta(seconds=90)
+LEASE: Final = timedelta(minutes=2)
 """How long another postman may still be busy with an attempt it began."""
 
-Due = Literal["nothing", "consign", "expired", "attempt"]
+DOUBTS: Final = 2
+"""Attempts with one link at which the relay may have taken it: then no more."""
+
+Due = Literal["nothing", "consign", "expired", "unconfirmed", "attempt"]
 
 
 class RaceLost(Exception):
@@ -29,9 +42,9 @@ def due(envelope: Envelope, at: datetime, *, alone: bool) -> Due:
     a crash cut off. Otherwise it is left alone for `LEASE`.
     """
     relay = envelope.relay
-    if not envelope.envelope_id or envelope.cancelled_at is not None or relay.over:
+    if not envelope.envelope_id or envelope.cancelled_at is not None:
         return "nothing"
-    if at < envelope.release_at:
+    if relay.over or at < envelope.release_at:
         return "nothing"
     if not envelope.consigned:
         return "consign"
@@ -39,7 +52,8 @@ def due(envelope: Envelope, at: datetime, *, alone: bool) -> Due:
         return "nothing"
     if at >= envelope.expires_at or envelope.disabled_at is not None:
         return "expired"
-    return "nothing" if at < relay.next_at else "attempt"
+    ready: Due = "unconfirmed" if relay.doubts >= DOUBTS else "attempt"
+    return "nothing" if at < relay.next_at else ready
 
 
 def decide_attempt(
@@ -66,7 +80,23 @@ def decide_attempt(
             generation=generation,
             attempt=attempt,
             permit=permit,
-            repeat=envelope.relay.in_doubt,
+            repeat=envelope.relay.doubts > 0,
+        )
+    ]
+
+
+def decide_relayed(
+    envelope: Envelope, *, generation: int, attempt: int, reply_code: int, tls: bool
+) -> list[Event]:
+    """Record that the relay took it, however late that is known."""
+    return [
+        EnvelopeRelayed(
+            envelope_id=envelope.envelope_id,
+            contact_id=envelope.contact_id,
+            generation=generation,
+            attempt=attempt,
+            reply_code=reply_code,
+            tls=tls,
         )
     ]
 
@@ -80,7 +110,19 @@ def decide_deferral(
     reason: str,
     reply_code: int | None,
 ) -> list[Event]:
-    """Record that the relay could not take it now, and when it is tried again."""
+    """Record that the relay did not confirm it, and when it is tried again.
+
+    If it may have taken it twice by now, nothing is tried again. Nothing is recorded
+    of an attempt whose intent was never written, or once all is settled.
+    """
+    relay = envelope.relay
+    if envelope.generation == generation:
+        if attempt > relay.attempts or relay.over:
+            return []
+        if reason == NO_REPLY and relay.doubts >= DOUBTS:
+            return decide_failure(
+                envelope, generation=generation, attempt=attempt, reason=reason
+            )
     return [
         RelayDeferred(
             envelope_id=envelope.envelope_id,
@@ -102,11 +144,18 @@ def decide_failure(
     reason: str,
     reply_code: int | None = None,
 ) -> list[Event]:
-    """Record that it will not be delivered; nothing if that is settled already."""
-    if envelope.generation != generation or envelope.relay.over:
+    """Record that it is not tried again; nothing if that is settled already.
+
+    It failed only if the relay took it at no attempt; `reply_code` is the refusal of
+    the present one.
+    """
+    relay = envelope.relay
+    if envelope.generation != generation or relay.over:
         return []
+    doubts = relay.doubts - (reply_code is not None)
+    kind = RelayUnconfirmed if doubts > 0 else RelayFailed
     return [
-        RelayFailed(
+        kind(
             envelope_id=envelope.envelope_id,
             contact_id=envelope.contact_id,
             generation=generation,
@@ -115,6 +164,19 @@ def decide_failure(
             reply_code=reply_code,
         )
     ]
+
+
+def decide_unconfirmed(envelope: Envelope) -> list[Event]:
+    """Record that it may have been taken as often as it may be; once."""
+    relay = envelope.relay
+    if relay.doubts < DOUBTS:
+        return []
+    return decide_failure(
+        envelope,
+        generation=envelope.generation,
+        attempt=relay.attempts,
+        reason=CUT_OFF if relay.unanswered else NO_REPLY,
+    )
 
 
 def wait_after(name: str, attempt: int) -> timedelta:

@@ -23,6 +23,7 @@ from services.envelope.events import (
     RelayAttempted,
     RelayDeferred,
     RelayFailed,
+    RelayUnconfirmed,
 )
 from shared.clock import EPOCH
 from shared.events import Recorded
@@ -33,6 +34,7 @@ LOCKS: Final = tuple(timedelta(hours=hours) for hours in (0.25, 1, 4, 12, 24))
 TICKET_LIFE: Final = timedelta(hours=24)
 KEPT: Final = 64  # showings remembered by their id
 NO_REPLY: Final = "no_reply"  # the relay may have taken it, and did not say
+CUT_OFF: Final = "cut_off"  # it may have taken it, and we ended before we heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Relay:
 
     attempts: int = 0
     attempted_at: datetime = EPOCH
-    in_doubt: bool = False  # the last attempt has no known outcome
+    doubts: int = 0  # attempts at which the relay may have taken it
     unanswered: bool = False  # the last attempt was begun and nothing is recorded yet
     next_at: datetime = EPOCH
     over: bool = False
@@ -165,18 +167,16 @@ def _posted(envelope: Envelope, record: Recorded) -> Envelope:
             relay = Relay(
                 attempts=attempt,
                 attempted_at=record.recorded_at,
-                in_doubt=True,
+                doubts=relay.doubts + 1,  # until it is known
                 unanswered=True,
             )
-        case RelayDeferred(next_at=next_at, reason=reason):
-            relay = replace(
-                relay,
-                next_at=next_at,
-                in_doubt=reason == NO_REPLY,
-                unanswered=False,
-            )
-        case EnvelopeRelayed() | RelayFailed():
-            relay = replace(relay, over=True, in_doubt=False, unanswered=False)
+        case RelayDeferred(attempt=attempt, next_at=next_at, reason=reason):
+            known = reason != NO_REPLY
+            relay = replace(relay, doubts=max(0, relay.doubts - known))
+            if attempt == relay.attempts:  # else another one is at it by now
+                relay = replace(relay, next_at=next_at, unanswered=False)
+        case EnvelopeRelayed() | RelayFailed() | RelayUnconfirmed():
+            relay = replace(relay, over=True, unanswered=False)
         case _:
             return envelope
     return replace(envelope, relay=relay)

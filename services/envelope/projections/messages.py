@@ -21,8 +21,9 @@ from services.envelope.events import (
     LinkFetched,
     LinkRenewed,
     RelayFailed,
+    RelayUnconfirmed,
 )
-from services.envelope.tables import MESSAGES, MESSAGES_NAME
+from services.envelope.tables import MESSAGES, MESSAGES_NAME, UNCONFIRMED
 from shared.clock import micros
 from shared.crypto.keyring import KeyDestroyed, Keyring
 from shared.crypto.seal import place_of_row
@@ -113,10 +114,17 @@ def _change(connection: Connection, record: Recorded) -> None:
         case RelayFailed() as failed:
             of_this_link = MESSAGES.c.generation == failed.generation
             _set(connection, failed.envelope_id, of_this_link, failure=failed.reason)
+        case RelayUnconfirmed(envelope_id=envelope_id, generation=generation):
+            of_this_link = MESSAGES.c.generation == generation
+            unused = MESSAGES.c.fetched_generation < generation
+            _set(connection, envelope_id, of_this_link, unused, failure=UNCONFIRMED)
         case LinkFetched(envelope_id=envelope_id, generation=generation):
             newer = MESSAGES.c.fetched_generation < generation
             _set(connection, envelope_id, newer, fetched_generation=generation)
             _set_first(connection, envelope_id, fetched_at=at)
+            mine = MESSAGES.c.generation == generation
+            doubted = MESSAGES.c.failure == UNCONFIRMED
+            _set(connection, envelope_id, mine, doubted, failure=None)  # it arrived
         case AnswerRejected(envelope_id=envelope_id):
             counted = MESSAGES.c.wrong_answers + 1
             _set(connection, envelope_id, wrong_answers=counted)

@@ -18,6 +18,7 @@ from services.envelope.events import (
     RelayAttempted,
     RelayDeferred,
     RelayFailed,
+    RelayUnconfirmed,
 )
 from services.envelope.model.notice import notice_wait
 from services.envelope.tables import OUTBOX, OUTBOX_NAME
@@ -56,6 +57,7 @@ class OutboxProjection:
             case (
                 EnvelopeRelayed(envelope_id=item, generation=link)
                 | RelayFailed(envelope_id=item, generation=link)
+                | RelayUnconfirmed(envelope_id=item, generation=link)
             ):
                 _drop(connection, item, link)
             case NoticeQueued(notice_id=item):

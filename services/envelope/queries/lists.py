@@ -28,7 +28,7 @@ _OF_CONTACT: Final = PAGE.where(
 )
 _LAPSING: Final = and_(
     MESSAGES.c.viewed_at.is_(None),
-    MESSAGES.c.relayed_at.is_not(None),
+    or_(MESSAGES.c.relayed_at.is_not(None), MESSAGES.c.fetched_at.is_not(None)),
     MESSAGES.c.expires_at > bindparam("now"),
     MESSAGES.c.expires_at <= bindparam("soon"),
 )

@@ -11,18 +11,20 @@ from sqlalchemy import Column, ColumnElement, and_, bindparam, case, select
 
 from services.envelope.api import MessageRow
 from services.envelope.model.words import reference_of
-from services.envelope.tables import MESSAGES
+from services.envelope.tables import MESSAGES, UNCONFIRMED
 from shared.crypto.keyring import Keyring
 
 _C: Final = MESSAGES.c
 _OVER: Final = bindparam("now") >= _C.expires_at
 _VIEWED: Final = _C.viewed_at.is_not(None)
+_FAILED: Final = and_(_C.failure.is_not(None), _C.viewed_at.is_(None))
 _RENEWED: Final = and_(_C.generation > 1, _C.fetched_generation < _C.generation)
 STATUS: Final = case(
     (_C.erased, "erased"),
     (_C.cancelled, "cancelled"),
     (_C.disabled, "disabled"),
-    (and_(_C.failure.is_not(None), _C.viewed_at.is_(None)), "not_delivered"),
+    (and_(_FAILED, _C.failure == UNCONFIRMED), UNCONFIRMED),
+    (_FAILED, "not_delivered"),
     (and_(_OVER, _VIEWED), "expired"),
     (_OVER, "lapsed_unread"),
     (_RENEWED, "renewed"),

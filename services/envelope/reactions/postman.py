@@ -1,14 +1,14 @@
 """The postman: the only one who hands envelopes and notices to the mail relay.
 
-For each mail: an intent that is durable, then the mail, then what became of it. A crash
-between the relay's 250 and our record is the one case in which a mail goes twice, with
-the same Message-ID and link, and `repeat` says so.
+For each mail: an intent that is durable, then the mail, then what became of it. If that
+is never known, because the relay's answer or we ourselves were cut off, the same mail
+goes once more, with the same Message-ID and link, and `repeat` says so. If it is not
+known then either, that is recorded and a person decides: no mail goes three times.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,14 +16,13 @@ from typing import Final
 from services.crm.commands import PermitSend
 from services.crm.errors import ContactErased, ContactHasStopped, ContactUnknown
 from services.envelope.errors import EnvelopeUnknown, MailUnsafe
-from services.envelope.events import EnvelopeRelayed
 from services.envelope.handlers.streams import stream_of
 from services.envelope.handlers.tools import Tools
 from services.envelope.model.relay import (
     RaceLost,
     decide_attempt,
-    decide_deferral,
     decide_failure,
+    decide_unconfirmed,
     due,
 )
 from services.envelope.model.sending import decide_consign
@@ -39,14 +38,15 @@ from services.envelope.ports import (
     RelayAnswer,
 )
 from services.envelope.reactions.notices import NoticePost
+from services.envelope.reactions.outcomes import Outcomes
 from shared.context import service_context
 from shared.crypto.keyring import KeyDestroyed
 from shared.errors import Fault
-from shared.events import Event
 from shared.eventstore.port import WrongVersion
 from shared.fence import AlreadyFollowed, Fence
 
 BATCH: Final = 50  # rows of one round
+NOT_SENT: Final = RelayAnswer(outcome="deferred", reason="store_unavailable")
 
 
 class Postman:
@@ -74,6 +74,8 @@ class Postman:
         self._alone = lock is not None
         self._fence = Fence(lock)
         self._round = threading.Lock()
+        self._leaving = False
+        self._outcomes = Outcomes(tools.envelopes)
         self._notices = NoticePost(tools, composer, relay)
 
     def run_once(self, now: datetime | None = None) -> int:
@@ -96,14 +98,19 @@ class Postman:
             self._round.release()
 
     def close(self) -> None:
-        """Let another postman take over, once the round at hand is done."""
+        """Let another postman take over, once the mail at hand is done."""
+        self._leaving = True
         with self._round:
+            self._leaving = False
+            self._outcomes.forget()
             self._fence.release()
 
     def _go_round(self, now: datetime) -> int:
         troubles: list[Fault | WrongVersion] = []
         done = 0
         for row in self._outbox.due(now, BATCH):
+            if self._leaving:
+                break
             try:
                 done += self._do(row)
             except RaceLost:
@@ -121,6 +128,7 @@ class Postman:
 
     def _post(self, envelope_id: str) -> bool:
         envelopes, stream = self._tools.envelopes, stream_of(envelope_id)
+        written = self._outcomes.write(envelope_id)
         loaded = envelopes.load(stream)
         if due(loaded.state, envelopes.now(loaded), alone=self._alone) == "consign":
             envelopes.run(stream, service_context("envelope"), decide_consign)
@@ -130,10 +138,16 @@ class Postman:
             case "expired":
                 gone = "disabled" if envelope.disabled_at else "expired"
                 self._fail(envelope, envelope.relay.attempts, gone)
+            case "unconfirmed":
+                envelopes.run(
+                    stream,
+                    service_context("envelope"),
+                    lambda state, _: decide_unconfirmed(state),
+                )
             case "attempt":
                 self._attempt(envelope)
             case _:
-                return False
+                return written
         return True
 
     def _attempt(self, envelope: Envelope) -> None:
@@ -148,6 +162,20 @@ class Postman:
             return
         hit = self._tools.failpoints.hit
         hit("relay.before_intent")
+        try:
+            self._intend(envelope, attempt, permit)
+        except Fault:
+            if self._alone:  # written or not, it is ours, and nothing was sent
+                self._outcomes.keep(envelope, attempt, NOT_SENT)
+            raise
+        hit("relay.after_intent")
+        answer = self._relay.deliver(parcel)
+        hit("relay.after_250")
+        self._outcomes.keep(envelope, attempt, answer)
+        self._outcomes.write(envelope.envelope_id)
+        hit("relay.after_record")
+
+    def _intend(self, envelope: Envelope, attempt: int, permit: int) -> None:
         # A fresh command id each time: of two postmen only one can write this attempt.
         self._tools.envelopes.run(
             stream_of(envelope.envelope_id),
@@ -161,11 +189,6 @@ class Postman:
                 alone=self._alone,
             ),
         )
-        hit("relay.after_intent")
-        answer = self._relay.deliver(parcel)
-        hit("relay.after_250")
-        self._record(envelope, attempt, answer)
-        hit("relay.after_record")
 
     def _prepare(self, envelope: Envelope, attempt: int) -> tuple[int, Parcel]:
         """Have the attempt permitted and the mail written; nothing leaves yet."""
@@ -196,41 +219,6 @@ class Postman:
             at=tools.clock.now(),
         )
         return permit.position, self._composer.envelope(mail)
-
-    def _record(self, envelope: Envelope, attempt: int, answer: RelayAnswer) -> None:
-        def decide(state: Envelope, at: datetime) -> Sequence[Event]:
-            match answer.outcome:
-                case "accepted":
-                    return [
-                        EnvelopeRelayed(
-                            envelope_id=envelope.envelope_id,
-                            contact_id=envelope.contact_id,
-                            generation=envelope.generation,
-                            attempt=attempt,
-                            reply_code=answer.code or 250,
-                            tls=answer.tls,
-                        )
-                    ]
-                case "deferred":
-                    return decide_deferral(
-                        envelope,
-                        at,
-                        generation=envelope.generation,
-                        attempt=attempt,
-                        reason=answer.reason,
-                        reply_code=answer.code,
-                    )
-                case "rejected":
-                    return decide_failure(
-                        state,
-                        generation=envelope.generation,
-                        attempt=attempt,
-                        reason=answer.reason,
-                        reply_code=answer.code,
-                    )
-
-        stream = stream_of(envelope.envelope_id)
-        self._tools.envelopes.run(stream, service_context("envelope"), decide)
 
     def _fail(self, envelope: Envelope, attempt: int, reason: str) -> None:
         self._tools.envelopes.run(

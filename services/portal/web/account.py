@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Final
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
@@ -20,8 +19,6 @@ from shared.web.cookies import SESSION
 from shared.web.forms import area, password, text
 from shared.web.frame import leave_notice
 from shared.web.sessions import Sessions
-
-UNPROCESSABLE: Final = 422
 
 
 class PasswordForm(ActForm):
@@ -64,7 +61,7 @@ def account_pages(apis: PortalApis, access: Access, sessions: Sessions) -> Bluep
     pages = Blueprint("account", __name__, template_folder="templates")
 
     @pages.route("/account", methods=["GET", "POST"])
-    def show() -> str | tuple[str, int] | Response:
+    def show() -> str | Response:
         """Show who one is here; choose a password."""
         form, me = PasswordForm.read(), access.me()
         if form.accepted():
@@ -79,13 +76,14 @@ def account_pages(apis: PortalApis, access: Access, sessions: Sessions) -> Bluep
                 sessions.end_all(me.staff_id, but=request.cookies.get(SESSION, ""))
                 place = redirect(url_for("account.show"), 303)
                 return leave_notice(place, "password_set")
-        page = render_template(
+        if form.posted():
+            return form.again()
+        return render_template(
             "portal/account.html",
             me=me,
             form=form,
             roles=[ROLES.get(role, role) for role in me.roles],
         )
-        return (page, UNPROCESSABLE) if form.errors else page
 
     return pages
 
@@ -95,7 +93,7 @@ def organisation_pages(apis: PortalApis, access: Access) -> Blueprint:
     pages = Blueprint("organisation", __name__, template_folder="templates")
 
     @pages.route("/organisation", methods=["GET", "POST"])
-    def edit() -> str | tuple[str, int] | Response:
+    def edit() -> str | Response:
         """Describe the organisation."""
         context = access.context("envelope", "organisation")
         known = apis.envelope.organisation(GetOrganisation(), context)
@@ -118,7 +116,8 @@ def organisation_pages(apis: PortalApis, access: Access) -> Blueprint:
             else:
                 place = redirect(url_for("organisation.edit"), 303)
                 return leave_notice(place, "organisation_saved")
-        page = render_template("portal/organisation.html", form=form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return render_template("portal/organisation.html", form=form)
 
     return pages

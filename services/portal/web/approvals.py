@@ -25,7 +25,6 @@ from shared.errors import DomainError
 from shared.web.forms import area, radios, tick
 from shared.web.frame import leave_notice
 
-UNPROCESSABLE: Final = 422
 REVISION: Final = re.compile(r"[0-9]{1,6}")
 CLASSES: Final = [
     (
@@ -43,10 +42,7 @@ class ReviewForm(ActForm):
     purpose = radios(
         "What it is for", list(PURPOSES.items()), required="Choose what it is for"
     )
-    fact_required = tick(
-        "Only to people with a known fact on file",
-        hint="Without one the letter is held back instead of opened by a mailed code.",
-    )
+    fact_required = tick("Only to people with a known fact on file")
     reason = area("What should be changed", hint="One line.", longest=500)
     act = hidden()  # approve or return
     revision = hidden()  # the one that was read
@@ -109,7 +105,7 @@ def approval_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         ).position
 
     @pages.route("/letters/<page>/review", methods=["GET", "POST"])
-    def review(page: str) -> str | tuple[str, int] | Response:
+    def review(page: str) -> str | Response:
         """Show the letter as it would look and what changed; take the decision."""
         view = look_up(page)
         form = ReviewForm.read(
@@ -125,16 +121,15 @@ def approval_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                     at = decide(page, form)
                 except DomainError as refusal:
                     form.blame("letter_class", f"{refusal} {refusal.hint}".strip())
-                    return drawn(view, form), refusal.http_status
+                    return form.again()
                 returned = form.act.data == "return"
                 notice = "letter_returned" if returned else "letter_approved"
                 place = url_for("letters.show", page=page, after=at)
                 return leave_notice(redirect(place, 303), notice)
-        shown = drawn(view, form)
-        return (shown, UNPROCESSABLE) if form.errors else shown
+        return form.again() if form.posted() else drawn(view, form)
 
     @pages.route("/letters/<page>/withdraw", methods=["GET", "POST"])
-    def withdraw(page: str) -> str | tuple[str, int] | Response:
+    def withdraw(page: str) -> str | Response:
         """Stop new sends of a page, after saying what that means."""
         form = WithdrawForm.read()
         if form.accepted():
@@ -144,8 +139,9 @@ def approval_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             )
             place = url_for("letters.show", page=page, after=done.position)
             return leave_notice(redirect(place, 303), "letter_withdrawn")
+        if form.posted():
+            return form.again()
         view = look_up(page)
-        shown = render_template("portal/letter_withdraw.html", row=view.row, form=form)
-        return (shown, UNPROCESSABLE) if form.errors else shown
+        return render_template("portal/letter_withdraw.html", row=view.row, form=form)
 
     return pages

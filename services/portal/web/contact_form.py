@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from typing_extensions import override
+
 from services.crm.api import ContactView
 from services.crm.commands import ChangeContact, CreateContact
 from services.portal.web.forms import ActForm
@@ -57,6 +59,15 @@ class ContactForm(ActForm):
     birth_date = day("Date of birth", hint="For example 14 6 1971")
     customer_reference = text("Customer reference", hint="For example HV-10231")
     company = text("Company")
+
+    @override
+    def accepted(self) -> bool:
+        """As every form; besides, a person has at least one name."""
+        in_order = super().accepted()
+        if self.posted() and not (self.given.data or self.family.data):
+            self.blame("given", "Enter the given name, the family name, or both")
+            return False
+        return in_order
 
 
 class ChoicesForm(ActForm):

@@ -22,13 +22,13 @@ from services.portal.web.access import Access
 from services.portal.web.apis import PortalApis
 from services.portal.web.contact_form import ChoicesForm, ContactForm, EraseForm
 from services.portal.web.forms import position
+from services.portal.web.returning import carried
 from shared.clock import Clock
 from shared.web.forms import PageForm, text
 from shared.web.frame import leave_notice
 
 STOPS: Final = ("marketing", "messages", "all")
 LONGEST_QUERY: Final = 200
-UNPROCESSABLE: Final = 422
 
 
 class SearchForm(PageForm):
@@ -51,14 +51,22 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         request_ = GetContact(contact_id=contact, after=position())
         return apis.crm.contact(request_, access.context("crm", "contact"))
 
+    def chosen() -> dict[str, str]:
+        """Return what waits on the send page, if whoever came from there may send."""
+        return carried(request.args) if access.may("envelope", "send") else {}
+
     @pages.route("/contacts", methods=["GET", "POST"])
-    def index() -> str:
+    def index() -> str | Response:
         """Search. Our own form posts, so that names stay out of addresses."""
-        posted = request.method == "POST"
-        query = SearchForm.read().q.data if posted else request.args.get("q", "")
-        found = find_people(query)
+        form = SearchForm.read(q=request.args.get("q", ""))
+        if form.posted():
+            return form.again()
+        found = find_people(form.q.data)
         return render_template(
-            "portal/contacts.html", query=query, found=found, alike=alike(found.rows)
+            "portal/contacts.html",
+            query=form.q.data,
+            found=found,
+            alike=alike(found.rows),
         )
 
     @pages.post("/contacts/find")
@@ -70,7 +78,7 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         )
 
     @pages.route("/contacts/new", methods=["GET", "POST"])
-    def new() -> str | tuple[str, int] | Response:
+    def new() -> str | Response:
         """Enter a person."""
         form = ContactForm.read(kind="customer")
         if form.accepted():
@@ -87,8 +95,9 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                     f"contacts.{shown}", contact=done.ref, after=done.position
                 )
                 return leave_notice(redirect(place, 303), "contact_created")
-        page = render_template("portal/contact_new.html", form=form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return render_template("portal/contact_new.html", form=form)
 
     @pages.get("/contacts/<contact>")
     def show(contact: str) -> str:
@@ -114,12 +123,17 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         """Show the details, in a form for whoever may change them."""
         known = look_up(contact)
         form = ContactForm.read(**contact_form.values(known))
-        return render_template("portal/contact_details.html", contact=known, form=form)
+        return render_template(
+            "portal/contact_details.html",
+            contact=known,
+            form=form,
+            chosen=chosen(),
+        )
 
     @pages.post("/contacts/<contact>/details")
-    def change(contact: str) -> tuple[str, int] | Response:
-        """Replace the details."""
-        form = ContactForm.read()
+    def change(contact: str) -> Response:
+        """Replace the details; whoever came from a sending goes back to it."""
+        form, back = ContactForm.read(), chosen()
         if form.accepted():
             try:
                 done = apis.crm.change(
@@ -130,13 +144,15 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                 contact_form.blame(form, refusal)
             else:
                 place = url_for(
-                    "contacts.details", contact=contact, after=done.position
+                    "sending.ask" if back else "contacts.details",
+                    contact=contact,
+                    after=done.position,
+                    **back,  # type: ignore[arg-type]  # a route's own names
                 )
                 return leave_notice(redirect(place, 303), "contact_changed")
-        page = render_template(
-            "portal/contact_details.html", contact=look_up(contact), form=form
+        return form.again(
+            url_for("contacts.details", contact=contact, **back)  # type: ignore[arg-type]  # a route's own names
         )
-        return page, UNPROCESSABLE
 
     @pages.get("/contacts/<contact>/choices")
     def choices(contact: str) -> str:
@@ -146,15 +162,11 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         return render_template("portal/contact_choices.html", contact=known, form=form)
 
     @pages.post("/contacts/<contact>/choices")
-    def choose(contact: str) -> tuple[str, int] | Response:
+    def choose(contact: str) -> Response:
         """Record what the person asked for: one command for each stop."""
         form = ChoicesForm.read()
         if not form.accepted():
-            known = look_up(contact)
-            page = render_template(
-                "portal/contact_choices.html", contact=known, form=form
-            )
-            return page, UNPROCESSABLE
+            return form.again()
         context = access.context("crm", "set_stop", form.command())
         last = 0
         for stop in STOPS:
@@ -173,7 +185,7 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         return leave_notice(redirect(place, 303), "choices_saved")
 
     @pages.route("/contacts/<contact>/erase", methods=["GET", "POST"])
-    def erase(contact: str) -> str | tuple[str, int] | Response:
+    def erase(contact: str) -> str | Response:
         """Erase a person, after saying what that means."""
         form = EraseForm.read()
         if form.accepted():
@@ -183,10 +195,11 @@ def contact_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             )
             place = redirect(url_for("home.show"), 303)
             return leave_notice(place, "contact_erased")
-        page = render_template(
+        if form.posted():
+            return form.again()
+        return render_template(
             "portal/contact_erase.html", contact=look_up(contact), form=form
         )
-        return (page, UNPROCESSABLE) if form.errors else page
 
     return pages
 

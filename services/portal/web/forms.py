@@ -47,6 +47,10 @@ class ActForm(PageForm):
         """Put a value into a field, as if it had been typed."""
         self._fields[name].data = value
 
+    def settle(self, name: str) -> None:
+        """Forget what was wrong with a field: it has been put right elsewhere."""
+        self._fields[name].errors = []
+
 
 def command_field(known: UUID | None = None) -> Markup:
     """Return the hidden field with a fresh command id, or with `known` carried on."""

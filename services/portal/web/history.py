@@ -25,6 +25,7 @@ MARKS: Final[Mapping[str, str]] = {  # events that change what a list shows
     "EnvelopeCancelled": "cancelled",
     "EnvelopeRelayed": "sent",
     "RelayFailed": "not_delivered",
+    "RelayUnconfirmed": "unconfirmed",
     "EnvelopeViewed": "viewed",
     "LinkRenewed": "renewed",
     "LetterRecalled": "recalled",
@@ -85,7 +86,9 @@ def how(line: TrailLine) -> str:
             return f"answer {told.get('reply_code', 'unknown')}, " + (
                 "over TLS" if told.get("tls") == "yes" else "not over TLS"
             )
-        case "RelayDeferred" | "RelayFailed":
+        case "RelayAttempted" if told.get("repeat") == "yes":
+            return "once more, the same message: the first one may have arrived"
+        case "RelayDeferred" | "RelayFailed" | "RelayUnconfirmed":
             return FAILURES.get(line.reason or "", _spaced(line.reason))
         case "EnvelopeExpiryChanged":
             seen = told.get("viewed_before") == "yes"

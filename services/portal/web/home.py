@@ -20,6 +20,7 @@ from services.portal.web.apis import PortalApis
 from shared.clock import Clock
 
 FEW: Final = 5
+FAILED: Final = frozenset({"not_delivered", "unconfirmed"})
 MORNING_ENDS, AFTERNOON_ENDS = 12, 18  # hours, UTC
 
 
@@ -70,8 +71,8 @@ def home_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         return render_template(
             "portal/home.html",
             greeting=_greeting(now),
-            failed=[row for row in rows if row.status == "not_delivered"],
-            lapsing=[row for row in rows if row.status != "not_delivered"],
+            undelivered=[row for row in rows if row.status in FAILED],
+            lapsing=[row for row in rows if row.status not in FAILED],
             waiting=letters("submitted") if executive else (),
             executive=executive,
             mine=mine(),

@@ -21,6 +21,7 @@ COMMON: Final = (  # what every letter may show, and in which words it is offere
     ("organisation", "Organisation"),
     ("today", "Date of sending"),
 )
+REQUEST: Final = "request."  # how the name of a detail out of a request begins
 NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 LONGEST_NAME: Final = 30
 
@@ -71,15 +72,6 @@ class FormPageForm(LetterForm):
         used = [n for n in range(ROWS) if self._value(f"label_{n}")]
         return min(ROWS, max(used, default=-1) + 1 + SPARE)
 
-    def start_with(self, fields: Sequence[FormField]) -> None:
-        """Fill the rows from the fields the page has."""
-        for number, field in enumerate(fields[:ROWS]):
-            self.fill(f"name_{number}", field.name)
-            self.fill(f"label_{number}", field.label)
-            self.fill(f"type_{number}", field.type)
-            self.fill(f"choices_{number}", ", ".join(field.choices))
-            self._fields[f"required_{number}"].data = field.required
-
     def _fields_given(self) -> Iterator[FormField]:
         for number in range(ROWS):
             label = self._value(f"label_{number}")
@@ -129,7 +121,20 @@ def values(page: PageView) -> dict[str, object]:
         "kind": newest.kind,
         "answers": page.row.answers or "",
         "page_type": page.row.page_type,
-    }
+    } | _rows_of(page.form)
+
+
+def _rows_of(fields: Sequence[FormField]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for number, field in enumerate(fields[:ROWS]):
+        made |= {
+            f"name_{number}": field.name,
+            f"label_{number}": field.label,
+            f"type_{number}": field.type,
+            f"choices_{number}": ", ".join(field.choices),
+            f"required_{number}": field.required,
+        }
+    return made
 
 
 def placeholders(answered: Sequence[FormField]) -> list[tuple[str, str]]:
@@ -141,6 +146,12 @@ def placeholders(answered: Sequence[FormField]) -> list[tuple[str, str]]:
         for field in answered
     ]
     return offered
+
+
+def merged_words(name: str) -> str:
+    """Return what is merged under a name, in words, without asking for the form."""
+    plain = name.removeprefix(REQUEST).replace("_", " ")
+    return dict(COMMON).get(name) or f"Request: {plain}"
 
 
 def _name(label: str) -> str:

@@ -21,18 +21,13 @@ from services.portal.web.apis import PortalApis
 from services.portal.web.forms import ActForm, position
 from services.portal.web.letter_form import FormPageForm, LetterForm
 from services.portal.web.places import PAGE
-from services.portal.web.revisions import (
-    compared,
-    lines_between,
-    looked,
-    refused,
-)
+from services.portal.web.revisions import compared, lines_between, looked
 from shared.clock import Clock
 from shared.context import Done
 from shared.errors import DomainError
+from shared.web.drafts import Draft, show_again
 from shared.web.frame import leave_notice
 
-UNPROCESSABLE: Final = 422
 STATUSES: Final = ("", "draft", "submitted", "approved", "withdrawn")
 TYPES: Final = ("", "letter", "form")
 
@@ -88,9 +83,7 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             **look(form, offered),
         )
 
-    def save(
-        form: LetterForm, page: PageView | None
-    ) -> Response | tuple[str, int] | None:
+    def save(form: LetterForm, page: PageView | None) -> Response | None:
         """Keep a revision, and submit it if asked; None if nothing could be kept."""
         number = page.row.page if page else None
         context = access.context("letters", "draft", form.command())
@@ -106,7 +99,9 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             submitted = hand_in(done, form)
         except DomainError as refusal:
             form.blame("body", f"The draft is kept, but not submitted. {refusal}")
-            return editor(form, after(done)), UNPROCESSABLE
+            return form.again(
+                url_for("letters.edit", page=done.ref, after=done.position)
+            )
         place = url_for("letters.show", page=done.ref, after=submitted.position)
         return leave_notice(redirect(place, 303), "letter_submitted")
 
@@ -148,7 +143,7 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         )
 
     @pages.route("/letters/new", methods=["GET", "POST"])
-    def new() -> str | tuple[str, int] | Response:
+    def new() -> str | Response:
         """Write a new page."""
         asked = request.form if request.method == "POST" else request.args
         kind = asked.get("page_type", asked.get("type", ""))
@@ -161,24 +156,22 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             answer = save(form, None)
             if answer is not None:
                 return answer
-        page = editor(form, None)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again(url_for("letters.new", type=kind or None))
+        return editor(form, None)
 
     @pages.route("/letters/<page>/edit", methods=["GET", "POST"])
-    def edit(page: str) -> str | tuple[str, int] | Response:
+    def edit(page: str) -> str | Response:
         """Write a new revision of a page."""
         view = look_up(page)
         is_form = view.row.page_type == "form"
         form_class = FormPageForm if is_form else LetterForm
         form = form_class.read(**letter_form.values(view))
-        if isinstance(form, FormPageForm) and request.method == "GET":
-            form.start_with(view.form)
         if form.act.data != "preview" and form.accepted():
             answer = save(form, view)
             if answer is not None:
                 return answer
-        shown_page = editor(form, view)
-        return (shown_page, UNPROCESSABLE) if form.errors else shown_page
+        return form.again() if form.posted() else editor(form, view)
 
     @pages.post("/letters/preview")
     def preview() -> str:
@@ -206,7 +199,7 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         )
 
     @pages.post("/letters/<page>/submit")
-    def submit(page: str) -> Response | tuple[str, int]:
+    def submit(page: str) -> Response:
         """Ask for approval of the newest revision."""
         form = SubmitForm.read()
         view = look_up(page)
@@ -216,7 +209,8 @@ def letter_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                 access.context("letters", "submit", form.command()),
             )
         except LetterInvalid as refusal:
-            return editor(refused(view, refusal), view), UNPROCESSABLE
+            wrong = Draft(values=(), errors={"body": [str(refusal)]})
+            return show_again(wrong, url_for("letters.edit", page=page))
         place = url_for("letters.show", page=page, after=done.position)
         return leave_notice(redirect(place, 303), "letter_submitted")
 

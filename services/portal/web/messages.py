@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -27,11 +28,19 @@ from services.portal.web.words import REASONS
 from shared.clock import Clock
 from shared.web.forms import day, select, text
 
-UNPROCESSABLE: Final = 422
-OUTCOMES: Final = frozenset({"sent", "cancelled", "disabled", "expiry", "renewed"})
 SHUT: Final = frozenset(
     {"cancelled", "disabled", "expired", "lapsed_unread", "recalled", "erased"}
 )
+OUTCOMES: Final[Mapping[str, frozenset[str]]] = {  # act -> while its outcome holds
+    "sent": frozenset({"accepted", "sent"}),
+    "cancelled": frozenset({"cancelled"}),
+    "disabled": frozenset({"disabled"}),
+    "expiry": frozenset(
+        {"accepted", "sent", "not_delivered", "unconfirmed", "link_opened", "viewed"}
+        | {"renewed"}
+    ),
+    "renewed": frozenset({"renewed"}),
+}
 CHOOSE: Final = "Choose the reason"
 REASON_CHOICES: Final = [("", "Choose one"), *REASONS.items()]
 
@@ -111,14 +120,13 @@ def message_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
 
     @pages.get("/messages/<envelope>")
     def show(envelope: str) -> str:
-        """Show what happened and what can be done; after an act, its outcome first."""
+        """Show what happened and can be done; first an outcome that still holds."""
         try:
             message = look_up(envelope)
         except EnvelopeUnknown:
             if positions.NAME not in request.args:  # nobody was sent here by an act
                 raise
             return render_template("portal/still_updating.html")
-        outcome = request.args.get("done", "")
         told = trail(envelope)
         return render_template(
             "portal/message.html",
@@ -129,7 +137,7 @@ def message_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             approval=approval(message.row),
             names=access.names(),
             fresh=message.fresh and told.fresh,
-            done=outcome if outcome in OUTCOMES else "",
+            done=_outcome(message),
             now=clock.now(),
         )
 
@@ -144,18 +152,19 @@ def message_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         return back(envelope, "cancelled", done.position)
 
     @pages.route("/messages/<envelope>/disable", methods=["GET", "POST"])
-    def disable(envelope: str) -> str | tuple[str, int] | Response:
+    def disable(envelope: str) -> str | Response:
         """Switch the envelope off at once, after saying what that means."""
         form = DisableForm.read()
         if form.accepted():
             command = form.command()
             now = clock.now()
             return shorten(envelope, now, form.reason.data, command, "disabled")
-        page = drawn("portal/message_disable.html", envelope, form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return drawn("portal/message_disable.html", envelope, form)
 
     @pages.route("/messages/<envelope>/expiry", methods=["GET", "POST"])
-    def expiry(envelope: str) -> str | tuple[str, int] | Response:
+    def expiry(envelope: str) -> str | Response:
         """Set the expiry to any earlier moment; one in the past switches it off."""
         form = ExpiryForm.read(time="12:00")
         if form.accepted():
@@ -167,8 +176,9 @@ def message_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
                 )
             except (ExpiryInvalid, ExpiryTooLate) as refusal:
                 form.blame("day", f"{refusal} {refusal.hint}".strip())
-        page = drawn("portal/message_expiry.html", envelope, form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return drawn("portal/message_expiry.html", envelope, form)
 
     @pages.route("/messages/<envelope>/renew", methods=["GET", "POST"])
     def renew(envelope: str) -> str | Response:
@@ -183,6 +193,13 @@ def message_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         return drawn("portal/message_renew.html", envelope, form)
 
     return pages
+
+
+def _outcome(message: MessageView) -> str:
+    """Return the act in the address while its outcome holds; a list may be behind."""
+    act = request.args.get("done", "")
+    holds = message.row.status in OUTCOMES.get(act, ())
+    return act if holds or (act in OUTCOMES and not message.fresh) else ""
 
 
 def _moment(on: date | None, typed: str) -> datetime:

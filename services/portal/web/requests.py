@@ -27,7 +27,6 @@ from shared.clock import Clock
 from shared.web.forms import Field, area, day, select, text
 from shared.web.frame import leave_notice
 
-UNPROCESSABLE: Final = 422
 LONG: Final = frozenset({"quotation", "address"})
 
 
@@ -61,7 +60,7 @@ def request_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         )
 
     @pages.route("/contacts/<contact>/requests/new", methods=["GET", "POST"])
-    def new(contact: str) -> str | tuple[str, int] | Response:
+    def new(contact: str) -> str | Response:
         """Choose a form, then record what the contact asked for on it."""
         posted = request.method == "POST"
         chosen = (request.form if posted else request.args).get("page", "")
@@ -87,10 +86,11 @@ def request_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             else:
                 place = url_for("requests.index", contact=contact, after=done.position)
                 return leave_notice(redirect(place, 303), "request_saved")
-        shown = render_template(
+        if form.posted():
+            return form.again(url_for("requests.new", contact=contact, page=chosen))
+        return render_template(
             "portal/request_new.html", contact=known, page=page, form=form
         )
-        return (shown, UNPROCESSABLE) if form.errors else shown
 
     @pages.get("/requests/<record>")
     def show(record: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from services.letters.api import PageView, Rendition, RevisionView
+from services.letters.api import PageView, RevisionView
 from services.letters.commands import PreviewMarkup
-from services.portal.web import letter_form
 from services.portal.web.access import Access
 from services.portal.web.apis import PortalApis
 from services.portal.web.differences import Line, compare
 from services.portal.web.forms import position
-from services.portal.web.letter_form import FormPageForm, LetterForm
+from services.portal.web.letter_form import merged_words
 from shared.errors import DomainError
+from shared.markup import merge, names_in, to_html
 
 
 def compared(view: PageView) -> tuple[RevisionView, RevisionView | None]:
@@ -39,25 +39,19 @@ def lines_between(old: RevisionView | None, new: RevisionView) -> list[Line]:
     return [*compare(f"{old.title}\n{old.body}", f"{new.title}\n{new.body}")]
 
 
-def looked(
-    apis: PortalApis, access: Access, revision: RevisionView
-) -> Rendition | None:
-    """Return how a revision looks with sample values; None if that may not be asked."""
-    if not access.may("letters", "preview_markup"):
-        return None
-    request_ = PreviewMarkup(title=revision.title, body=revision.body)
+def looked(apis: PortalApis, access: Access, revision: RevisionView) -> str:
+    """Return a revision as safe HTML, what is merged for each person marked.
+
+    Who may ask for sample values sees them, everybody else what will stand there; ""
+    for a text that cannot be laid out.
+    """
     try:
+        if not access.may("letters", "preview_markup"):
+            text = to_html(revision.body)
+            named = {name: f"[{merged_words(name)}]" for name in names_in(text)}
+            return merge(text, named, mark_values=True)[0]
+        request_ = PreviewMarkup(title=revision.title, body=revision.body)
         context = access.context("letters", "preview_markup")
-        return apis.letters.preview_markup(request_, context)
+        return apis.letters.preview_markup(request_, context).html
     except DomainError:
-        return None
-
-
-def refused(view: PageView, refusal: DomainError) -> LetterForm:
-    """Return the editor's form with what stands in the way of submitting."""
-    form_class = FormPageForm if view.row.page_type == "form" else LetterForm
-    form = form_class(None, data=letter_form.values(view))
-    if isinstance(form, FormPageForm):
-        form.start_with(view.form)
-    form.blame("body", str(refusal))
-    return form
+        return ""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from services.crm.api import ContactView
@@ -19,13 +19,13 @@ from services.portal.web.apis import PortalApis
 from services.portal.web.choosing import Meant, meant, offer
 from services.portal.web.forms import ActForm, hidden, position
 from services.portal.web.presses import Presses
+from services.portal.web.returning import NO_FACT, carried, fix_of
 from shared.clock import Clock
 from shared.errors import DomainError
 from shared.web.forms import select, text
 
 DAYS: Final = 7
 CHOICES: Final = tuple(str(day) for day in range(DAYS, 0, -1))
-UNPROCESSABLE: Final = 422
 AT_RECORD: Final = frozenset(
     {
         "record_unknown",
@@ -34,9 +34,6 @@ AT_RECORD: Final = frozenset(
         "record_not_fitting",
         "data_missing",
     }
-)
-AT_CONTACT: Final = frozenset(
-    {"fact_missing", "not_a_named_person", "contact_stopped", "data_missing"}
 )
 
 
@@ -51,6 +48,7 @@ class SendForm(ActForm):
     pick_record = hidden()
     seen = hidden()  # page and record of the preview that script has shown
     confirmed = hidden()  # what the Check page showed
+    fix = hidden()  # never filled: its errors lead to the link out of the preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +90,18 @@ def sending_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             return Look(page=page, refusal=refusal)
         return Look(page=page, preview=preview)
 
+    def beside(form: SendForm, shown: Look | None) -> dict[str, object]:
+        """Return what the template of the preview needs."""
+        page = shown.page.page if shown else None
+        return {
+            "look": shown,
+            "record": form.record.data or "",
+            "until": _expiry(form, clock.now()),
+            "fix": fix_of(shown.refusal if shown else None),
+            "no_fact": NO_FACT,
+            "chosen": carried({**form.data, "page": page}),
+        }
+
     def drawn(contact: str, form: SendForm, shown: Look | None) -> str:
         now = clock.now()
         return render_template(
@@ -99,10 +109,20 @@ def sending_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
             contact=look_up(contact),
             form=form,
             offer=offer(apis, access, contact),
-            look=shown,
             lives=[(day, now + timedelta(days=day)) for day in range(DAYS, 0, -1)],
-            until=_expiry(form, now),
-            fix=_fix(shown.refusal if shown else None),
+            **beside(form, shown),
+        )
+
+    def check(contact: str, form: SendForm, page: str, preview: SendPreview) -> str:
+        """Return the page that asks before something unusual is sent."""
+        return render_template(
+            "portal/check.html",
+            contact=look_up(contact),
+            form=form,
+            command=form.command(),
+            page=page,
+            preview=preview,
+            until=_expiry(form, clock.now()),
         )
 
     def sent(contact: str, page: str, form: SendForm, command: UUID) -> Response:
@@ -127,44 +147,41 @@ def sending_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
 
     @pages.get("/contacts/<contact>/new")
     def ask(contact: str) -> str:
-        """Show the two empty fields and what is offered for them."""
-        return drawn(contact, SendForm.read(days=str(DAYS)), None)
+        """Show the two fields, what they mean now, or what to check before sending."""
+        form = SendForm.read(**{"days": str(DAYS), **carried(request.args)})
+        _take_picks(form)
+        shown = look(contact, form)
+        pressed = form.command_id.data and form.act.data != "preview"
+        if shown and shown.preview:
+            if pressed and not form.errors:
+                return check(contact, form, shown.page.page, shown.preview)
+            form.settle("fix")
+        return drawn(contact, form, shown)
 
     @pages.post("/contacts/<contact>/new")
-    def send(contact: str) -> str | tuple[str, int] | Response:
+    def send(contact: str) -> Response:
         """Send, or show what is in the way; unusual sendings are checked first."""
         form = SendForm.read()
         _take_picks(form)
-        if not form.accepted():
-            return drawn(contact, form, None), UNPROCESSABLE
-        shown = look(contact, form)
-        if form.act.data == "preview":
-            return drawn(contact, form, shown)
+        if not form.accepted() or form.act.data == "preview":
+            return form.again()
         command = form.command()
+        shown = look(contact, form)
         if shown is None or shown.page.problem:
             page = meant(apis, access, form.page.data)
             form.blame("page", page.problem)
-            return drawn(contact, form, shown), UNPROCESSABLE
+            return form.again()
         if shown.preview is not None and not presses.known(command):
             told = f"{shown.page.page} {form.record.data}"
             unusual = [*shown.preview.warnings] if form.seen.data == told else ["check"]
             if unusual and form.confirmed.data != told:
-                return render_template(
-                    "portal/check.html",
-                    contact=look_up(contact),
-                    form=form,
-                    command=command,
-                    page=shown.page.page,
-                    preview=shown.preview,
-                    until=_expiry(form, clock.now()),
-                )
+                return form.again()
         try:
             return sent(contact, shown.page.page, form, command)
         except DomainError as refusal:
-            field = "record" if refusal.code in AT_RECORD else "page"
-            form.blame(field, f"{refusal} {refusal.hint}".strip())
-            told_now = Look(page=shown.page, refusal=refusal)
-            return drawn(contact, form, told_now), refusal.http_status
+            told = f"{refusal} {refusal.hint}".strip()
+            form.blame(_field(refusal), str(refusal) if fix_of(refusal) else told)
+            return form.again()
 
     @pages.post("/contacts/<contact>/new/preview")
     def preview(contact: str) -> str:
@@ -172,12 +189,7 @@ def sending_pages(apis: PortalApis, access: Access, clock: Clock) -> Blueprint:
         form = SendForm.read()
         shown = look(contact, form)
         return render_template(
-            "portal/_look.html",
-            contact_id=contact,
-            look=shown,
-            record=form.record.data,
-            until=_expiry(form, clock.now()),
-            fix=_fix(shown.refusal if shown else None),
+            "portal/_look.html", contact_id=contact, **beside(form, shown)
         )
 
     return pages
@@ -191,14 +203,16 @@ def _take_picks(form: SendForm) -> None:
             form.fill("act", "preview")
 
 
+def _field(refusal: DomainError) -> str:
+    """Return where a refusal is put right: in a field here, or by leaving this page."""
+    if fix_of(refusal):
+        return "fix"
+    return "record" if refusal.code in AT_RECORD else "page"
+
+
 def _days(form: SendForm) -> int:
     return int(form.days.data) if form.days.data in CHOICES else DAYS
 
 
 def _expiry(form: SendForm, now: datetime) -> datetime:
     return now + timedelta(days=_days(form))
-
-
-def _fix(refusal: DomainError | None) -> bool:
-    """Say whether the contact's details are where the matter can be put right."""
-    return refusal is not None and refusal.code in AT_CONTACT

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug import Response
 
@@ -24,8 +22,6 @@ from shared.web.forms import boxes, text
 from shared.web.frame import leave_notice
 from shared.web.sessions import Sessions
 from shared.web.settings import WebSettings
-
-UNPROCESSABLE: Final = 422
 
 
 class InviteForm(ActForm):
@@ -66,7 +62,7 @@ def staff_pages(
         return render_template("portal/staff.html", everybody=everybody)
 
     @pages.route("/staff/new", methods=["GET", "POST"])
-    def new() -> str | tuple[str, int] | Response:
+    def new() -> str | Response:
         """Enter a member of staff."""
         form = InviteForm.read()
         if form.accepted():
@@ -85,11 +81,12 @@ def staff_pages(
             else:
                 place = url_for("staff.show", staff=done.ref)
                 return leave_notice(redirect(place, 303), "staff_invited")
-        page = render_template("portal/staff_new.html", form=form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return render_template("portal/staff_new.html", form=form)
 
     @pages.route("/staff/<staff>", methods=["GET", "POST"])
-    def show(staff: str) -> str | tuple[str, int] | Response:
+    def show(staff: str) -> str | Response:
         """Show one member of staff; grant and revoke roles."""
         card = look_up(staff)
         form = RolesForm.read(roles=list(card.roles))
@@ -101,8 +98,9 @@ def staff_pages(
             else:
                 place = redirect(url_for("staff.show", staff=staff), 303)
                 return leave_notice(place, "roles_saved")
-        page = render_template("portal/staff_member.html", card=card, form=form)
-        return (page, UNPROCESSABLE) if form.errors else page
+        if form.posted():
+            return form.again()
+        return render_template("portal/staff_member.html", card=card, form=form)
 
     def set_roles(card: StaffCard, wanted: set[str], form: ActForm) -> None:
         """Grant first, then revoke; who loses a role signs in afresh."""

@@ -96,6 +96,13 @@ FAILURES: Final[Mapping[str, str]] = {  # why an envelope was not delivered
     "disabled": "It was switched off before it left.",
     "cancelled": "The sending was undone before it left.",
     "unreachable": "The mail relay could not be reached.",
+    "unconfirmed": (
+        "We can't tell whether the message arrived. Phone the person, or send a fresh "
+        "link: it takes the place of this one."
+    ),
+    "no_reply": "The mail relay did not say whether it took the message.",
+    "cut_off": "We were cut off before we heard whether the mail relay took it.",
+    "store_unavailable": "We could not write down that it would leave, so it waited.",
 }
 
 ROLES: Final[Mapping[str, str]] = {
@@ -128,11 +135,12 @@ EVENTS: Final[Mapping[str, str]] = {
     "OrganisationDescribed": "Organisation described",
     "EnvelopeSent": "Accepted and sealed",
     "EnvelopeCancelled": "Sending undone; nothing left",
-    "LetterConsigned": "Placed in the contact's folder",
+    "LetterConsigned": "Made ready to be read; too late to undo",
     "RelayAttempted": "Handing over to the mail relay",
     "EnvelopeRelayed": "Sent: the mail relay accepted it",
-    "RelayDeferred": "The mail relay asked to try again later",
+    "RelayDeferred": "Not confirmed yet: tried again later",
     "RelayFailed": "Not delivered",
+    "RelayUnconfirmed": "We can't tell whether the message arrived",
     "LinkFetched": "Link opened (may be automatic)",
     "AnswerRejected": "Wrong answer at the door",
     "EnvelopeViewed": "Viewed: the letter was shown",

@@ -32,7 +32,7 @@ def letter_pages(envelope: EnvelopeApi, clock: Clock) -> Blueprint:
             "viewer/shut.html",
             what=str(refusal),
             hint=refusal.hint,
-            phone=organisation.help_phone,
+            who=organisation,
             organisation=organisation.name or "Letterlock",
         ), refusal.http_status
 

@@ -21,7 +21,7 @@ _FIXED: Final = {
     "gssencmode": "disable",
     "hostaddr": "",  # or a variable could lead elsewhere
     "ssl_min_protocol_version": "TLSv1.2",
-    "passfile": "/dev/null",  # a password comes from our file or not at all
+    "passfile": "/dev/null/none",  # cannot be: a password comes from our file alone
     "target_session_attrs": "read-write",  # of several servers, the primary
     "keepalives_idle": "10",
     "keepalives_interval": "5",

@@ -14,9 +14,27 @@ import kombu.entity
 import kombu.exceptions
 import kombu.messaging
 import kombu.transport.pyamqp  # so that nothing of it is imported later, elsewhere
-from amqp.exceptions import AMQPError, MessageNacked
+from amqp.exceptions import AccessRefused, AMQPError, MessageNacked, NotAllowed
+
+from shared.messaging.rabbit.frames import tolerant
 
 CONNECT: Final = 5.0  # s
+__all__ = [
+    "BROKEN",
+    "Broker",
+    "Connection",
+    "Consumer",
+    "Exchange",
+    "MessageNacked",
+    "Producer",
+    "Queue",
+    "QueueState",
+    "RefusesUs",
+    "bounded",
+    "looked_at",
+    "readers",
+    "why",
+]
 # kombu ships hardly any types: the few names used, taken here once.
 Connection: Any = kombu.connection.Connection
 Consumer: Any = kombu.messaging.Consumer
@@ -30,6 +48,15 @@ BROKEN: Final = (
     OSError,  # its TimeoutError, too
 )
 """All that a connection may raise when the broker, or the way to it, fails."""
+
+
+class RefusesUs(PermissionError):
+    """The broker is there, and our account or its password does not count there."""
+
+
+def why(error: BaseException) -> str:
+    """Return what a person may be told of an error that is one of `BROKEN`."""
+    return str(error) if isinstance(error, RefusesUs) else type(error).__name__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +74,7 @@ class Broker:
         """Return an open connection on which every publish waits for its confirm.
 
         Raises:
+            RefusesUs: our account or password is wrong; one of BROKEN.
             BROKEN: it cannot be made.
         """
         connection: Any = Connection(
@@ -59,9 +87,23 @@ class Broker:
             login_method="PLAIN",
             connect_timeout=CONNECT,
             transport="pyamqp",
-            transport_options={"confirm_publish": True, "max_retries": 1},
+            transport_options={
+                "confirm_publish": True,
+                "max_retries": 1,
+                "frame_handler": tolerant,  # amqp's own breaks at what strangers write
+            },
         )
-        connection.ensure_connection(max_retries=1, timeout=CONNECT)
+        try:
+            connection.ensure_connection(max_retries=1, timeout=CONNECT)
+        except AccessRefused:
+            message = f"check its password file, keys/broker/{self.user}"
+            raise RefusesUs(f"it refuses account {self.user}: {message}") from None
+        except NotAllowed as error:
+            if "limit" in str(error):
+                message = f"account {self.user} has as many connections as it may"
+                raise RefusesUs(message) from None
+            message = f"it has no {self.vhost} for account {self.user}: load"
+            raise RefusesUs(f"{message} what broker-setup writes") from None
         return connection
 
     def _tls(self) -> dict[str, object] | bool:

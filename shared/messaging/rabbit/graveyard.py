@@ -8,7 +8,7 @@ from typing import Any
 from shared.messaging.label import Label, Refusal, label_of
 from shared.messaging.names import ASK, DEAD
 from shared.messaging.port import Unreachable
-from shared.messaging.rabbit.broker import BROKEN, Broker
+from shared.messaging.rabbit.broker import BROKEN, Broker, why
 from shared.messaging.rabbit.dead import DeadLetter, seen
 from shared.messaging.rabbit.lines import NobodyThere, RabbitLine
 
@@ -21,13 +21,15 @@ def visit(broker: Broker, renew: Renew | None = None) -> list[tuple[DeadLetter, 
     """Return the dead letters, oldest first, and which were put back.
 
     A message that was buried twice, by a process killed in between, is one letter.
-    Without `renew` nothing changes. What is put back leaves the dead letters only once
+    Without `renew` nothing changes: how often a broker lets a message be looked at is
+    set out of reach (`topology`). What is put back leaves the dead letters only once
     the broker has confirmed that its queue took it.
 
     Raises:
         Unreachable: the broker failed; nothing was lost.
     """
     found: list[tuple[DeadLetter, bool]] = []
+    left: list[int] = []
     try:
         connection = broker.connect()
         sending = RabbitLine(broker)
@@ -38,12 +40,17 @@ def visit(broker: Broker, renew: Renew | None = None) -> list[tuple[DeadLetter, 
                 message = channel.basic_get(DEAD, no_ack=False)
                 if message is None:
                     break
-                found.append(_visited(channel, message, sending, renew))
+                letter, back = _visited(channel, message, sending, renew)
+                found.append((letter, back))
+                if not back:
+                    left.append(message.delivery_tag)
+            for tag in left:  # one by one, or the broker would shuffle them
+                channel.basic_reject(tag, requeue=True)
         finally:
             sending.close()
             connection.close()  # what was not acknowledged stays
     except BROKEN as error:
-        message = f"the broker cannot be reached: {type(error).__name__}"
+        message = f"no way to the broker: {why(error)}"
         raise Unreachable(message) from None
     return each_once(found)
 

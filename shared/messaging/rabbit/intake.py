@@ -1,7 +1,8 @@
 """The queue of one service, read: poison is buried, the rest handed on, all settled.
 
 One thread at a time calls `next`; any thread may call `settle`. What is acknowledged
-was answered or buried before; what is neither comes again.
+was answered, buried or counted before; what is neither comes again. Nothing that comes
+in can end the reading: what nobody foresaw in a message is its fault alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,9 +20,8 @@ from typing import Any, Final
 from shared.messaging.desk import Asked, Desk
 from shared.messaging.label import Refusal, label_of
 from shared.messaging.names import REPLY, queue_of
-from shared.messaging.port import Unreachable
-from shared.messaging.rabbit.broker import BROKEN, Broker, Consumer, Queue, bounded
-from shared.messaging.rabbit.dead import bury
+from shared.messaging.rabbit.broker import Broker, Consumer, Queue, bounded, why
+from shared.messaging.rabbit.digger import Digger
 from shared.messaging.rabbit.lines import NobodyThere, RabbitLines
 
 _log = logging.getLogger(__name__)
@@ -59,12 +59,14 @@ class Intake:
         self._connection: Any = None
         self._generation = 0
         self._raw: deque[Any] = deque()
-        self._settled: deque[tuple[int, Any]] = deque()
-        self._graves: deque[tuple[int, Any, str]] = deque()
+        self._settled: deque[tuple[int, Callable[[], None]]] = deque()
         self._lock = threading.Lock()
+        self._digger = Digger(
+            lines, queue_of(service), self._done, room=max(1, ahead // 2)
+        )
 
     def next(self, timeout: float) -> Sequence[Arrived]:
-        """Return what came within `timeout` s, judged. Never raises for the broker."""
+        """Return what came within `timeout` s, judged. Never raises."""
         try:
             if self._connection is None:
                 self._connect()
@@ -72,8 +74,8 @@ class Intake:
             with suppress(TimeoutError):
                 self._connection.drain_events(timeout=timeout)
             self._flush()
-        except BROKEN as error:
-            _log.warning("the queue is away: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # what is not settled comes again
+            _log.warning("the queue is away: %s", why(error))
             self._hang_up()
             time.sleep(random.uniform(0.1, PAUSE))  # noqa: S311  # nosec B311  # jitter, no secret
             return ()
@@ -83,43 +85,63 @@ class Intake:
             try:
                 arrived.append(self._judged(message))
             except Refusal as refusal:
-                self._bury(self._generation, message, refusal.cause)
+                self._bury(message, refusal.cause)
+            except Exception as error:  # noqa: BLE001  # the next one is judged
+                self._bury(message, f"failed:{type(error).__name__}")
         self._acknowledge()
+        self._digger.look()
         return arrived
 
     def _acknowledge(self) -> None:
         """Settle at once what was buried; trouble shows at the next look."""
-        with suppress(*BROKEN):
+        with suppress(Exception):
             self._flush()
 
     def settle(
         self, arrived: Arrived, result: object, error: BaseException | None
     ) -> None:
-        """Answer a message, bury it if it failed, and acknowledge it."""
-        outcome = self._desk.outcome(arrived.asked, result, error)
-        label, body = self._desk.reply(arrived.asked, outcome)
+        """Answer a message, bury it if it failed, and acknowledge it. Never raises."""
+        refused = isinstance(error, Refusal)
+        try:
+            outcome = self._desk.outcome(arrived.asked, result, error)
+            label, body = self._desk.reply(arrived.asked, outcome)
+        except Exception as failure:  # noqa: BLE001  # no answer can be made of it
+            self._digger.bury(
+                arrived.message,
+                f"failed:{type(failure).__name__}",
+                generation=arrived.generation,
+                refused=refused,
+            )
+            return
         for _ in range(TRIES):
             try:
                 with self._lines.line() as line:
                     line.publish(REPLY, label.reply_to, label, body)
+                break
             except NobodyThere:
                 break  # the caller no longer waits; what was done is done
-            except (Unreachable, *BROKEN):
-                continue
-            break
+            except Exception as failure:  # noqa: BLE001  # another line may do
+                _log.warning("an answer was not taken: %s", type(failure).__name__)
         else:
-            return  # not acknowledged: it comes again, and gives the same answer
+            self._settle(arrived.generation, arrived.message.requeue)
+            return  # it comes again, and gives the same answer
         if outcome.cause:
-            self._bury(arrived.generation, arrived.message, outcome.cause)
+            self._digger.bury(
+                arrived.message,
+                outcome.cause,
+                generation=arrived.generation,
+                refused=refused,
+            )
         else:
             self._done(arrived.generation, arrived.message)
 
     def close(self) -> None:
         """Acknowledge what is done and hang up; the rest goes to others."""
-        with suppress(*BROKEN):
+        with suppress(Exception):
             if self._connection is not None:
                 self._flush()
         self._hang_up()
+        self._digger.look(last=True)
 
     def _judged(self, message: Any) -> Arrived:
         properties = {
@@ -138,35 +160,25 @@ class Intake:
         )
         return Arrived(asked=asked, message=message, generation=self._generation)
 
-    def _bury(self, generation: int, message: Any, cause: str) -> None:
-        """Bury now, or keep it unsettled and try again: nothing is ever dropped."""
-        queue = queue_of(self._service)
-        try:
-            with self._lines.line() as line:
-                bury(line, message, queue, cause)
-        except (Unreachable, *BROKEN):
-            _log.critical("%s: dead letters cannot be kept; %s waits", queue, cause)
-            with self._lock:
-                self._graves.append((generation, message, cause))
-            return
-        _log.warning("%s: dead letter, %s", queue, cause)
-        self._done(generation, message)
+    def _bury(self, message: Any, cause: str) -> None:
+        """Bury what was refused at the door."""
+        self._digger.bury(message, cause, generation=self._generation, refused=True)
 
     def _done(self, generation: int, message: Any) -> None:
+        self._settle(generation, message.ack)
+
+    def _settle(self, generation: int, how: Callable[[], None]) -> None:
         with self._lock:
-            self._settled.append((generation, message))
+            self._settled.append((generation, how))
 
     def _flush(self) -> None:
-        """Acknowledge what is settled; bury what could not be buried before."""
+        """Tell the broker what is settled; bury what could not be buried before."""
         with self._lock:
             settled, self._settled = self._settled, deque()
-            graves, self._graves = self._graves, deque()
-        for generation, message in settled:
+        for generation, how in settled:
             if generation == self._generation:
-                message.ack()
-        for generation, message, cause in graves:
-            if generation == self._generation:
-                self._bury(generation, message, cause)
+                how()
+        self._digger.again(self._generation)
 
     def _connect(self) -> None:
         self._connection = self._broker.connect()
@@ -182,7 +194,7 @@ class Intake:
 
     def _hang_up(self) -> None:
         if self._connection is not None:
-            with suppress(*BROKEN):
+            with suppress(Exception):
                 self._connection.close()
         self._connection = None
         self._raw.clear()

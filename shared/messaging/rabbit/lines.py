@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -25,11 +26,15 @@ from shared.messaging.rabbit.broker import (
     Broker,
     Consumer,
     Exchange,
+    MessageNacked,
     Producer,
     Queue,
+    RefusesUs,
     bounded,
+    why,
 )
 
+_log = logging.getLogger(__name__)
 IDLE: Final = 60.0  # s after which a line is not trusted to be still there
 SPARE: Final = 16  # lines kept for the next who needs one
 TRANSIENT: Final = 1  # delivery mode
@@ -170,7 +175,7 @@ class RabbitLines:
         line = self._take()
         try:
             yield line
-        except NobodyThere:
+        except (NobodyThere, MessageNacked):  # the broker said no: the line is well
             self._give(line)
             raise
         except BaseException:
@@ -199,7 +204,9 @@ class RabbitLines:
         try:
             return RabbitLine(self._broker)
         except BROKEN as error:
-            message = f"the broker cannot be reached: {type(error).__name__}"
+            message = f"no way to the broker: {why(error)}"
+            if isinstance(error, RefusesUs):
+                _log.error("%s", message)
             raise Unreachable(message) from None
 
     def _give(self, line: RabbitLine) -> None:

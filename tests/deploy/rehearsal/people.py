@@ -52,7 +52,7 @@ with asking(Settings.from_env(os.environ)) as apis:
 PEEK: Final = (
     "import ssl, sys, urllib.request as u; "
     "t = ssl.create_default_context(cafile=sys.argv[1]); "
-    "sys.stdout.buffer.write(u.urlopen(sys.argv[2], context=t, timeout=10).read())"
+    "sys.stdout.buffer.write(u.urlopen(sys.argv[2], context=t, timeout=30).read())"
 )
 
 
@@ -89,7 +89,7 @@ class Servant:
     def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(60)
 
 
 @dataclass
@@ -113,8 +113,8 @@ class Postbox:
         self._trust = trust
 
     def wait_for(self, wanted: Callable[[Mail], bool], timeout: float) -> Mail | None:
-        """Return the first mail that is wanted."""
-        end, number = time.monotonic() + timeout, 1
+        """Return the first mail that is wanted; each look takes longer than usual."""
+        end, number = time.monotonic() + 3 * timeout, 1
         while time.monotonic() < end:
             address = f"https://localhost:8402/mail/{number}/source"
             words = [sys.executable, "-I", "-c", PEEK, self._trust, address]

@@ -23,7 +23,7 @@ from tests.deploy.rehearsal.plan import Check, Container, Pod
 
 ENTER: Final = Path(__file__).with_name("enter.py")
 NSENTER: Final = shutil.which("nsenter") or "nsenter"
-PATIENCE: Final = 60.0  # s a command inside may take
+PATIENCE: Final = 120.0  # s a command inside may take
 PROBED: Final = 15.0  # s a probe may take
 
 
@@ -189,7 +189,7 @@ def holds(check: Check, running: Running, address: str) -> bool:
             return probe.connect_ex((address, check.port)) == 0
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    site = http.client.HTTPSConnection(address, check.port, timeout=5, context=tls)
+    site = http.client.HTTPSConnection(address, check.port, timeout=PROBED, context=tls)
     try:
         site.request("GET", check.path)
         return 200 <= site.getresponse().status < 400

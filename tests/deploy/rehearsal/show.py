@@ -37,7 +37,7 @@ from tests.deploy.rehearsal.sandbox import (
 )
 from tests.deploy.rehearsal.watch import Watch
 
-READY: Final = 240.0  # s until every probe holds
+READY: Final = 480.0  # s until every probe holds
 AGAIN: Final = 2.0  # s before what ended is started again
 BROKER: Final = {
     "PATH": "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -167,7 +167,7 @@ class Rehearsal:
             kept = main.words[: len(main.words) - len(pod.words)]
             main = replace(main, words=(*kept, *words))
         running = self._node.start(pod, main)
-        running.process.wait(60)
+        running.process.wait(180)
         return {"status": running.process.returncode, "said": running.said()}
 
     def main_job(self) -> dict[str, bool]:
@@ -213,7 +213,7 @@ class Rehearsal:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=480,
         )
         if done.returncode:
             logs = "".join(

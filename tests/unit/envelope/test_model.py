@@ -26,6 +26,8 @@ from services.envelope.events import (
     LinkFetched,
     LinkRenewed,
     RelayAttempted,
+    RelayFailed,
+    RelayUnconfirmed,
 )
 from services.envelope.model.door import (
     FETCH_EVERY,
@@ -41,7 +43,14 @@ from services.envelope.model.life import (
     decide_renewal,
 )
 from services.envelope.model.names import refuse_unnamed
-from services.envelope.model.relay import decide_attempt, decide_failure, due
+from services.envelope.model.relay import (
+    decide_attempt,
+    decide_deferral,
+    decide_failure,
+    decide_relayed,
+    decide_unconfirmed,
+    due,
+)
 from services.envelope.model.sending import (
     LIFE,
     decide_cancel,
@@ -322,6 +331,64 @@ def test_an_attempt_without_outcome_is_labelled_when_it_is_repeated() -> None:
     life.add(decide_failure(life.state, generation=1, attempt=2, reason="rejected"))
     again = decide_failure(life.state, generation=1, attempt=2, reason="rejected")
     assert again == []
+
+
+OUTCOMES = ("certain", "unknown", "cut off", "refused", "taken")
+
+
+@given(outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=12))
+def test_whatever_the_relay_does_no_mail_goes_a_third_time(outcomes: list[str]) -> None:
+    life = Life()
+    life.at += UNDO
+    act(life, "consign", 1)
+    maybe = 0  # mails that may have gone out
+    for number, outcome in enumerate(outcomes, 1):
+        if due(life.state, life.at, alone=True) != "attempt":
+            break
+        life.add(attempted(life, number, repeat=maybe > 0))
+        told = {"generation": 1, "attempt": number}
+        maybe += outcome in ("unknown", "cut off")
+        match outcome:
+            case "certain" | "unknown":
+                reason = "no_reply" if outcome == "unknown" else "greylisted"
+                life.add(
+                    decide_deferral(
+                        life.state, life.at, reason=reason, reply_code=None, **told
+                    )
+                )
+            case "refused":
+                no = {"reason": "rejected", "reply_code": 550}
+                life.add(decide_failure(life.state, **no, **told))
+            case "taken":
+                life.add(decide_relayed(life.state, reply_code=250, tls=True, **told))
+        life.at += timedelta(hours=2)
+    if due(life.state, life.at, alone=True) == "unconfirmed":
+        life.add(decide_unconfirmed(life.state))
+    assert maybe <= 2
+    ends = [kind for kind in life.kinds() if kind in (RelayFailed, RelayUnconfirmed)]
+    if maybe == 2 and EnvelopeRelayed not in life.kinds():
+        assert ends == [RelayUnconfirmed]
+    elif ends:
+        assert ends == [RelayUnconfirmed if maybe else RelayFailed]
+    if ends:
+        assert due(life.state, life.at, alone=True) == "nothing"
+        assert decide_unconfirmed(life.state) == []
+
+
+def attempted(life: Life, number: int, *, repeat: bool) -> list[Event]:
+    facts = decide_attempt(
+        life.state, life.at, generation=1, attempt=number, permit=5, alone=True
+    )
+    assert [fact.repeat for fact in facts if isinstance(fact, RelayAttempted)] == [
+        repeat
+    ]
+    return facts
+
+
+def test_nothing_is_recorded_of_an_attempt_that_was_never_intended() -> None:
+    life = Life()
+    told = {"generation": 1, "attempt": 1, "reason": "x", "reply_code": None}
+    assert decide_deferral(life.state, NOON, **told) == []
 
 
 def test_every_lock_is_longer_than_the_one_before() -> None:

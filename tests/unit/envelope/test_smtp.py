@@ -27,13 +27,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from services.envelope.adapters import smtp
 from services.envelope.adapters.mail import MailComposer
-from services.envelope.adapters.smtp import SmtpRelay
+from services.envelope.adapters.smtp import DEADLINE, VERDICT, SmtpRelay
+from services.envelope.model.relay import LEASE
 from services.envelope.ports import Parcel
+from tests.ports import a_quiet_port
 from tests.unit.envelope.test_mail import MAIL
+from tests.waiting import AT_ONCE, LONG, until
 
 pytestmark = pytest.mark.integration
-STEP = timedelta(seconds=2)
+STEP = timedelta(seconds=LONG)
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Script:
     mail: str = "250 OK"
     rcpt: str = "250 OK"
     data: str = "250 OK"
+    thinks: float = 0.0  # s before the word on the mail
     recipients: list[list[str]] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
 
@@ -63,21 +68,16 @@ class Script:
     ) -> str:
         self.recipients.append(list(envelope.rcpt_tos))
         self.contents.append(envelope.original_content or b"")
+        await asyncio.sleep(self.thinks)
         if self.data == "drop":
             server.transport.close()
             await asyncio.sleep(0)
         return self.data
 
 
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def relay(script: Script) -> Iterator[SmtpRelay]:
-    controller = Controller(script, hostname="127.0.0.1", port=a_free_port())
+    controller = Controller(script, hostname="127.0.0.1", port=a_quiet_port())
     controller.start()
     try:
         yield SmtpRelay("127.0.0.1", controller.port, step=STEP)
@@ -132,7 +132,7 @@ def test_lines_that_begin_with_a_dot_arrive_whole() -> None:
 
 
 def test_a_relay_that_is_not_there_is_unreachable() -> None:
-    answer = SmtpRelay("127.0.0.1", a_free_port(), step=STEP).deliver(a_parcel())
+    answer = SmtpRelay("127.0.0.1", a_quiet_port(), step=STEP).deliver(a_parcel())
     assert (answer.outcome, answer.reason) == ("deferred", "unreachable")
 
 
@@ -142,7 +142,7 @@ def talking(lines: list[bytes], *, pause: float = 0.0) -> int:
 
     def talk() -> None:
         with server, suppress(OSError), server.accept()[0] as line:
-            line.settimeout(1.5)
+            line.settimeout(LONG)
             for words in lines:
                 for byte in words:
                     line.sendall(bytes([byte]))
@@ -161,12 +161,26 @@ def test_a_silent_relay_times_out() -> None:
 
 
 def test_a_dribbling_relay_is_cut_off_at_the_deadline() -> None:
-    port = talking([b"220 " + b"x" * 400], pause=0.05)
+    port = talking([b"220 " + b"x" * 1200], pause=0.05)  # for a minute
     door = SmtpRelay("127.0.0.1", port, step=STEP, deadline=timedelta(seconds=0.5))
     begun = time.monotonic()
     answer = door.deliver(a_parcel())
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < AT_ONCE
     assert answer.outcome == "deferred"
+
+
+def test_the_word_on_a_mail_is_waited_for_longer_than_all_before_it() -> None:
+    short = timedelta(seconds=0.4)
+    with relay(Script(thinks=1.0)) as door:
+        hasty = SmtpRelay("127.0.0.1", door._port, step=short, deadline=short)
+        until(lambda: hasty.deliver(a_parcel()).outcome == "accepted", "the word")
+        hasty = SmtpRelay("127.0.0.1", door._port, step=STEP, verdict=short)
+        answer = hasty.deliver(a_parcel())
+    assert (answer.outcome, answer.reason) == ("deferred", "no_reply")
+
+
+def test_another_postman_waits_until_a_talk_is_over_in_any_case() -> None:
+    assert LEASE > DEADLINE + VERDICT + smtp.STEP
 
 
 def test_a_broken_starttls_never_falls_back_to_the_clear() -> None:
@@ -218,7 +232,7 @@ def test_tls_is_used_when_offered_and_its_certificate_is_checked(
     controller = Controller(
         script,
         hostname="127.0.0.1",
-        port=a_free_port(),
+        port=a_quiet_port(),
         tls_context=server,
         require_starttls=True,
     )

@@ -217,8 +217,10 @@ ROLES = {"author": TOM, "subject": EDITH, "assignee": OWEN, "other": LIN}
 
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=(
+        *settings().suppress_health_check,
+        HealthCheck.function_scoped_fixture,
+    ),
 )
 @given(
     who=st.sampled_from(sorted(ROLES)),

@@ -43,6 +43,15 @@ def test_where_an_act_sends_one_is_waited_for(house: House) -> None:
     assert "Ms Wren Quickly" in words(shown)
 
 
+def test_a_form_that_comes_back_hands_out_no_made_up_position(house: House) -> None:
+    anna = house.browser("anna")
+    invented = 10**12
+    wrong = anna.act(f"/contacts/new?after={invented}", {"given": "Wren"})
+    assert "after" not in place(wrong)
+    with house.app.test_request_context(f"/contacts?after={invented}"):
+        assert position() == 0
+
+
 @given(st.lists(st.integers(0, LARGEST)), st.integers(0, LARGEST))
 def test_what_was_handed_out_bounds_what_is_waited_for(
     handed: list[int], asked: int

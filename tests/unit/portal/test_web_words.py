@@ -19,7 +19,7 @@ from services.portal.web.differences import compare
 from services.portal.web.evidence import _cell
 from services.portal.web.history import entries, title, who
 from services.portal.web.presses import Presses
-from services.portal.web.words import EVENTS, grade, initial, until
+from services.portal.web.words import EVENTS, FAILURES, grade, initial, until
 from shared.events import CATALOGUE
 from shared.ids import mint
 
@@ -78,6 +78,21 @@ def test_fetches_in_a_row_fold_and_never_count_as_a_view() -> None:
     assert made[1].who == "Unknown"
     assert made[1].state == ""
     assert made[2].who == "Ms Anna Ferris"
+
+
+def test_what_nobody_can_tell_is_said_in_so_many_words() -> None:
+    again = line("RelayAttempted", 1, detail="generation=1; attempt=2; repeat=yes")
+    first = line("RelayAttempted", 0, detail="generation=1; attempt=1; repeat=no")
+    end = line("RelayUnconfirmed", 2, reason="no_reply", detail="attempt=2")
+    told, repeated, begun = entries([first, again, end], NAMES)
+    assert (told.title, told.state) == (
+        "We can't tell whether the message arrived",
+        "unconfirmed",
+    )
+    assert told.how == "The mail relay did not say whether it took the message."
+    assert "the first one may have arrived" in repeated.how
+    assert begun.how == ""
+    assert "Phone the person, or send a fresh link" in FAILURES["unconfirmed"]
 
 
 def test_nobody_is_guessed_at() -> None:

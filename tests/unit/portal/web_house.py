@@ -54,7 +54,7 @@ class House:
         newest = max(record.position for record in self.core.store.read_all(0, 100_000))
         for part in self.core.followed:
             names = [projection.name for projection in part.projections]
-            part.readmodel.await_position(newest, *names)
+            assert part.readmodel.await_position(newest, *names, timeout=60)
 
 
 class Browser:
@@ -89,6 +89,23 @@ class Browser:
     ) -> TestResponse:
         """Send a form that carries a fresh command id."""
         return self.post(path, {"command_id": str(mint()), **(fields or {})})
+
+    def again(self, answer: TestResponse) -> TestResponse:
+        """Load the page that a form without effect leads to: a GET, as often as wanted.
+
+        Its address holds nothing that was typed; only that something was kept.
+        """
+        assert answer.status_code == 303
+        assert re.search(r"[?&]kept=yes\Z", place(answer))
+        return self.get(place(answer))
+
+    def wrong(self, answer: TestResponse) -> TestResponse:
+        """Load that page, and see that it tells of an error."""
+        page = self.again(answer)
+        assert page.status_code == 200
+        assert "<title>Error: " in page.text
+        assert "There is a problem" in words(page)
+        return page
 
     def token(self) -> str:
         """Return the token of a page that every role may see."""

@@ -21,7 +21,12 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     return MemoryBlobs() if request.param == "memory" else FileBlobs(tmp_path / "blobs")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=(
+        *settings().suppress_health_check,
+        HealthCheck.function_scoped_fixture,
+    )
+)
 @given(content=st.binary())
 def test_what_is_put_comes_back_under_its_hash(blobs: Blobs, content: bytes) -> None:
     name = blobs.put(content)

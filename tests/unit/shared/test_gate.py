@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from shared.codec import EventCodec
 from shared.context import CallContext, Done
-from shared.errors import DomainError, NotAllowed
+from shared.errors import ActorNotAllowed, DomainError, NotAllowed
 from shared.eventstore.coded import CodedStore
 from shared.eventstore.memory import MemoryJournal
-from shared.gate import Gate, Rule
+from shared.gate import Gate, Rule, Voice
 from shared.ids import mint
 from shared.refusals import Refused
 from tests.builders import a_clock, a_context
 
 ANNA = "a" * 32
+ANYBODY = Voice(roles=frozenset({"sender", "author", ""}), names=frozenset())
+UNKNOWN = Voice(roles=frozenset({"nobody"}), names=frozenset({"unknown"}))
+VOICES = {
+    ("portal", "staff"): ANYBODY,
+    ("portal", "anonymous"): UNKNOWN,
+    ("viewer", "staff"): ANYBODY,
+    ("crm", "staff"): ANYBODY,
+    ("door", "anonymous"): UNKNOWN,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,7 @@ class Setting:
             self.store,
             self.clock,
             fronts=frozenset({"portal"}),
+            voices=VOICES,
         )
 
     def desk_for(self, caller: str) -> Desk:
@@ -152,3 +163,47 @@ def test_hammering_without_a_sign_in_leaves_one_line_a_minute() -> None:
         with pytest.raises(NotAllowed):
             setting.desk_for("portal").send(Ask(contact_id=mint().hex), context)
     assert len(setting.refusals()) == 1
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"actor_kind": "staff", "actor_id": ANNA, "role": "sender"},
+        {"actor_kind": "staff", "actor_id": ANNA, "role": "nobody"},
+        {"actor_kind": "service", "actor_id": "operator", "role": "nobody"},
+        {"actor_kind": "anonymous", "actor_id": "unknown", "role": "sender"},
+        {"actor_kind": "anonymous", "actor_id": ANNA, "role": "nobody"},
+    ],
+    ids=lambda claimed: "/".join(claimed.values()),
+)
+def test_who_speaks_for_another_is_refused_in_its_own_name(
+    claimed: dict[str, str],
+) -> None:
+    setting = Setting()
+    with pytest.raises(ActorNotAllowed):
+        setting.desk_for("door").serve(Ask(), a_context(**claimed))
+    assert setting.desk.calls == 0
+    [record] = setting.store.read_all()
+    assert record.event == Refused(operation="serve", reason="actor_not_allowed")
+    told = record.meta
+    assert (told.actor_kind, told.actor, told.role) == ("service", "door", "service")
+
+
+def test_a_persons_name_must_look_like_one() -> None:
+    setting = Setting()
+    for name in ("operator", "", ANNA.upper(), ANNA + "\n", ANNA[1:]):
+        with pytest.raises(ActorNotAllowed):
+            setting.desk_for("portal").serve(Ask(), a_context(actor_id=name))
+
+
+def test_made_up_names_leave_one_line_a_minute_for_each_caller() -> None:
+    setting = Setting()
+    for _ in range(2):
+        for caller in ("door", "nobody we know"):
+            for _ in range(20):
+                invented = a_context(actor_id=mint().hex, role="sender")
+                with pytest.raises(ActorNotAllowed):
+                    setting.desk_for(caller).send(Ask(), invented)
+        setting.clock.move(timedelta(minutes=1))
+    told = [record.meta.actor for record in setting.store.read_all()]
+    assert told == ["door", "nobody we know"] * 2

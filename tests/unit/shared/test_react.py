@@ -17,6 +17,7 @@ from shared.react import Reactor
 from shared.readmodel import ReadModel, open_readmodel
 from tests.builders import NOON, a_store, new
 from tests.facts import ThingMade, ThingMoved
+from tests.waiting import LONG
 
 MOVED = ThingMoved(thing_id="t1", place="p", reason="r", moved_at=NOON)
 
@@ -130,5 +131,5 @@ def test_a_reactor_runs_in_a_thread(readmodel: ReadModel) -> None:
     thread = FollowerThread(Reactor(store, readmodel, [Signal()]))
     thread.start()
     store.append("a", [new()], expected=NO_STREAM)
-    assert shown.wait(5)
+    assert shown.wait(LONG)
     thread.stop()

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from services.envelope.commands import AskCode, AskFresh, OpenEnvelope, SetChoice
+from services.viewer.web.words import TITLES
 from tests.unit.viewer.scenes import BASE, NOW, OPEN, TOKEN, a_viewer
 from tests.web_checks import Site, check_site
 
@@ -158,6 +159,13 @@ def test_history_shows_every_fact_with_grade_and_means() -> None:
     assert "may be automatic" in page.text
     assert page.text.count("ll-timeline__item") >= 5
     assert "Checked against your choices" in page.text
+    assert "folder" not in page.text
+
+
+def test_every_fact_of_a_letter_has_words_that_are_true_today() -> None:
+    told = " ".join(title for title, _state in TITLES.values())
+    assert "made ready for you" in told
+    assert "folder" not in told  # recipients have none yet
 
 
 def test_choices_change_by_post_only() -> None:

@@ -52,10 +52,10 @@ def test_an_exposed_folder_is_refused(folder: Path) -> None:
 
 
 def test_absence_is_told_with_what_to_do(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(KeyFileUnsafe, match="letterlock init"):
+    with pytest.raises(KeyFileUnsafe, match="key backup"):
         Keks(tmp_path / "absent").versions()
     (folder / "kek-1").unlink()
-    with pytest.raises(KeyFileUnsafe, match="letterlock init"):
+    with pytest.raises(KeyFileUnsafe, match="key backup"):
         Keks(folder).newest()
     with pytest.raises(KeyMissing, match="key backup"):
         Keks(folder).get(1)

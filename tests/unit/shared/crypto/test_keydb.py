@@ -18,6 +18,7 @@ from shared.crypto.keydb import KeyRow, KeysUnavailable, KeyTable, _transaction
 from shared.crypto.keyring import Keyring
 from shared.eventstore.port import CorruptRecord
 from tests.unit.shared.crypto.conftest import OpenKeyring
+from tests.waiting import LONG
 
 CHECKPOINT_LOCK = 121  # byte of the -shm file that SQLite locks meanwhile
 NAME = Place(stream="crm.contact-1", event_id="e1", type_name="Created", field="name")
@@ -128,9 +129,9 @@ def test_emptying_the_log_waits_for_another_process_that_does_the_same(
         "print('locked', flush=True)\n"
         "time.sleep(float(sys.argv[2]))\n"
     )
-    patient = KeyTable(tmp_path / "crm.db")
+    patient = KeyTable(tmp_path / "crm.db", patience=LONG)
     with closing(patient):
-        for seconds, emptied in (("0.3", True), ("5", False)):
+        for seconds, emptied in (("0.3", True), (f"{LONG}", False)):
             with subprocess.Popen(  # the test's own script
                 [sys.executable, "-c", lock, str(tmp_path / "crm.db-shm"), seconds],
                 stdout=subprocess.PIPE,
@@ -140,9 +141,11 @@ def test_emptying_the_log_waits_for_another_process_that_does_the_same(
                 if emptied:
                     patient.empty_log()
                     continue
-                with pytest.raises(KeysUnavailable, match="in use"):
-                    table.empty_log()
-                other.kill()
+                try:
+                    with pytest.raises(KeysUnavailable, match="in use"):
+                        table.empty_log()
+                finally:
+                    other.kill()
 
 
 def test_opening_waits_for_another_process_that_is_setting_up(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_opening_waits_for_another_process_that_is_setting_up(tmp_path: Path) ->
             hasty.newest("a")
         release = threading.Timer(0.2, first.execute, ("ROLLBACK",))
         release.start()
-        with closing(KeyTable(path)) as patient:
+        with closing(KeyTable(path, patience=LONG)) as patient:
             assert patient.newest("a") is None
         release.join()
 

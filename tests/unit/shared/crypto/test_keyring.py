@@ -27,7 +27,12 @@ NAME = Place(
     stream="crm.contact-1", event_id="e1", type_name="ContactCreated", field="name"
 )
 ROW = place_of_row("contact", ANNA, "name")
-ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+ONE_FOLDER = settings(
+    suppress_health_check=(
+        *settings().suppress_health_check,
+        HealthCheck.function_scoped_fixture,
+    )
+)
 
 
 @ONE_FOLDER

@@ -13,6 +13,7 @@ from shared.codec import Place
 from shared.crypto.kek import create_kek
 from shared.crypto.keyring import KeyDestroyed, Keyring
 from tests.unit.shared.crypto.conftest import OpenKeyring
+from tests.waiting import LONG, until
 
 NAME = Place(stream="crm.contact-1", event_id="e1", type_name="Created", field="name")
 PREAMBLE = """
@@ -27,6 +28,7 @@ folder = Path(sys.argv[1])
 keks = Keks(folder)
 keyring = Keyring("crm", folder / "crm.db", keks=keks,
                   tombstones=Tombstones(folder.parent / "tombstones.log", keks))
+keyring._table._patience = 60
 place = Place(stream="crm.contact-1", event_id="e1", type_name="Created", field="name")
 """
 MINT = """
@@ -126,9 +128,8 @@ def test_threads_that_seal_while_a_key_is_destroyed_never_use_another_key(
 
     with ThreadPoolExecutor(8) as pool:
         tasks = [pool.submit(work, number) for number in range(8)]
-        while len(seen) < 100:
-            time.sleep(0.001)
+        until(lambda: len(seen) >= 100, "keys")
         open_keyring().destroy(owner)
         for task in tasks:
-            task.result(timeout=30)
+            task.result(timeout=LONG)
     assert set(seen) == {key}

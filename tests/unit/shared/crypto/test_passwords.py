@@ -14,13 +14,14 @@ from shared.crypto.passwords import (
     PasswordRefused,
     refuse_weak,
 )
+from tests.waiting import LONG
 
 NAMES = ["maria.kowalska@ferndale-trust.org", "Maria Kowalska"]
 
 
 @pytest.fixture(scope="module")
 def hasher() -> PasswordHasher:
-    return PasswordHasher(patience=5)
+    return PasswordHasher(patience=LONG)
 
 
 def test_the_right_password_is_known_and_no_other(hasher: PasswordHasher) -> None:

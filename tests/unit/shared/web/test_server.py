@@ -14,6 +14,7 @@ import pytest
 
 from shared.web.server import WebServer, WouldBeReadable, is_loopback
 from tests.unit.shared.web.gallery import gallery
+from tests.waiting import LONG
 
 OPENSSL = "/usr/bin/openssl"
 
@@ -39,7 +40,7 @@ def test_loopback_has_three_spellings() -> None:
 
 
 def test_pages_are_served_without_naming_the_software(server: WebServer) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
     with closing(line):
         line.request("GET", "/healthz", headers={"Host": "127.0.0.1:8400"})
         answer = line.getresponse()
@@ -48,7 +49,7 @@ def test_pages_are_served_without_naming_the_software(server: WebServer) -> None
 
 
 def test_headers_without_end_are_refused(server: WebServer) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG)
     with closing(line):
         line.request("GET", "/healthz", headers={"X-Long": "x" * 20_000})
         assert line.getresponse().status == 413
@@ -60,7 +61,7 @@ def test_after_stop_nothing_listens(tmp_path: Path) -> None:
     port = running.port
     running.stop()
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", port), timeout=1)
+        socket.create_connection(("127.0.0.1", port), timeout=LONG)
 
 
 def test_with_certificate_it_speaks_modern_tls_only(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_with_certificate_it_speaks_modern_tls_only(tmp_path: Path) -> None:
     running.start()
     trust = ssl.create_default_context(cafile=certificate)
     line = http.client.HTTPSConnection(
-        "127.0.0.1", running.port, context=trust, timeout=5
+        "127.0.0.1", running.port, context=trust, timeout=LONG
     )
     line.request("GET", "/healthz", headers={"Host": "portal.test"})
     assert line.getresponse().headers["Strict-Transport-Security"]

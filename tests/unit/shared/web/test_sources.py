@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shared.web.server import WebServer
 from shared.web.sources import Networks, client_of, source, source_of, use_proxies
+from tests.waiting import LONG
 
 OURS: Networks = (ip_network("10.42.0.0/24"), ip_network("fd00:42::/64"))
 PEERS = st.one_of(
@@ -105,7 +106,7 @@ def test_over_the_line_only_our_proxy_is_believed_and_only_about_the_client(
     server: tuple[WebServer, bool],
 ) -> None:
     running, trusted = server
-    line = http.client.HTTPConnection("127.0.0.1", running.port, timeout=15)
+    line = http.client.HTTPConnection("127.0.0.1", running.port, timeout=LONG)
     with closing(line):
         line.putrequest("GET", "/", skip_host=True)
         for name, value in (
