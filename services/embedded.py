@@ -83,6 +83,7 @@ def running(
             timer = Timer(work, every)
             timer.start()
             stack.callback(timer.stop)
+        stack.callback(core.envelope.postman.leave)  # before it is waited for
         sites = _sites(core, mailbox, stack)
         for server in sites:
             server.start()

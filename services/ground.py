@@ -6,7 +6,7 @@ Knows no wiring: a process may open it for one service alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -103,6 +103,25 @@ def keks_of(folder: DataFolder) -> Keks:
     for version in keks.versions():
         keks.get(version)  # a key file that is not fit is told now, not by a request
     return keks
+
+
+def refuse_lost_keys(settings: Settings) -> None:
+    """Look, before a first key is made, whether the servers hold facts already.
+
+    Raises:
+        SettingsError: they do, and no new key can open those.
+        StoreUnavailable: they did not answer.
+    """
+    if settings.store_uri is None:
+        return
+    with closing(_on_servers(settings, settings.store_uri)) as journal:
+        if any(journal.read_all(0, 1)):
+            message = (
+                f"the store at LETTERLOCK_STORE_URI holds facts already, and"
+                f" {settings.folder.keys} no key for them; put the data folder's keys"
+                " back from the key backup, or choose an empty store"
+            )
+            raise SettingsError(message)
 
 
 @contextmanager

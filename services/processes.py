@@ -80,6 +80,7 @@ def working(
                 stack.callback(once.close)
                 _time(part.envelope.postman.run_once, POST_EVERY, stack)
                 _time(once.run, EXPIRE_EVERY, stack)
+                stack.callback(part.envelope.postman.leave)  # the first to hear of it
         watch(reactors, stack)
         yield
 

@@ -53,11 +53,12 @@ def alone(settings: Settings) -> Iterator[int]:
     try:
         fence.take()
     except AlreadyFollowed:
-        pids = " ".join(map(str, fence.holders()))
         message = (
             f"{settings.data} is being served already by processes of its own; stop "
-            f"them with Ctrl+C there or, if they were left behind, with: kill {pids}"
+            "them with Ctrl+C there"
         )
+        if pids := " ".join(map(str, fence.holders())):
+            message += f" or, if they were left behind, with: kill {pids}"
         raise SettingsError(message) from None
     try:
         yield fence.file

@@ -22,6 +22,7 @@ from services.compose import (
 from services.console import Console
 from services.demo_data import STAFF, DemoIds, DemoOrganisation
 from services.embedded import Running, running
+from services.ground import refuse_lost_keys
 from services.portal.commands import MakeSignInLink
 from services.ports import ports_of_sites
 from services.walk import Walk, free_port_base, sealed_at_rest
@@ -130,10 +131,12 @@ def prepare_demo(settings: Settings) -> None:
     """Make the demo data folder, unless it is there.
 
     Raises:
-        SettingsError: the folder holds a real organisation.
+        SettingsError: the folder holds a real organisation, or the store on servers is
+            not empty.
     """
     folder, seed = settings.folder, settings.data / "demo-seed"
     if not holds_organisation(folder):
+        refuse_lost_keys(settings)
         create_data(folder)
         seed.write_text(str(mint()))
         seed.chmod(0o600)

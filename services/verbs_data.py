@@ -13,7 +13,7 @@ from services.audit.commands import GetTimeline
 from services.compose import Apis, Core, create_data, holds_organisation, opened
 from services.console import Console
 from services.envelope.commands import SendLetter
-from services.ground import grounded
+from services.ground import grounded, refuse_lost_keys
 from services.policy import STAFF as ROLES
 from services.portal.api import StaffCard
 from services.portal.commands import InviteStaff, ListStaff
@@ -35,9 +35,11 @@ def init(flags: argparse.Namespace, settings: Settings, console: Console) -> int
     A folder that an earlier try left without anybody is taken up again.
 
     Raises:
-        SettingsError: somebody is in the folder's organisation already.
+        SettingsError: somebody is in the folder's organisation already, or the store
+            on servers is not empty.
     """
     if not holds_organisation(settings.folder):
+        refuse_lost_keys(settings)
         create_data(settings.folder)
     with _at_hand(settings) as core:
         apis = core.apis("portal")

@@ -24,7 +24,7 @@ from shared.errors import Fault
 from shared.ids import mint
 from shared.mailbox import Mail
 
-PATIENCE: Final = 20.0  # seconds for a mail to arrive or a list to catch up
+PATIENCE: Final = 60.0  # seconds for a mail to arrive or a list to catch up
 LETTER_LINK: Final = re.compile(r"https?://[^/\s\"]+/e/[a-z2-7]{32}")
 ENVELOPE: Final = re.compile(r"/messages/([0-9a-f]{32})")
 TOM, RECORD = PEOPLE["tom"], REQUESTS[0][0]
@@ -102,9 +102,8 @@ class Walk:
         self._say("Anna signs in and finds Mr Tom Jones")
         self._anna.get(self._sign_in)
         self._anna.submit("Sign in")
-        page = self._anna.get(f"{self._system.portal}/contacts?q=jones+tom")
-        self._checks["both_look_alikes_found"] = (
-            "Mr Tom Jones" in page.text and "Mr Tomas Jones" in page.text
+        self._checks["both_look_alikes_found"] = self._anna_sees(
+            "/contacts?q=jones+tom", "Mr Tom Jones", "Mr Tomas Jones"
         )
         self._anna.get(f"{self._system.portal}/contacts/{self._contact}")
         self._anna.follow("Add new")
@@ -180,10 +179,9 @@ class Walk:
         )
         lines = self._timeline(envelope, "EnvelopeViewed")
         views = [line for line in lines if line.event == "EnvelopeViewed"]
-        told = self._anna.get(f"{self._system.portal}/contacts/{self._contact}").text
         self._checks["viewed_at_grade"] = [(v.grade, v.means) for v in views] == [
             (3, "postcode")
-        ] and ("grade 3, postcode" in told)
+        ] and self._anna_sees(f"/contacts/{self._contact}", "grade 3, postcode")
 
     def _disable(self, link: str, envelope: str) -> None:
         self._say("The envelope is switched off: link and open page are shut")
@@ -237,6 +235,15 @@ class Walk:
             actor_kind="staff",
             role="compliance",
         )
+
+    def _anna_sees(self, place: str, *words: str) -> bool:
+        """Load a page of the portal until it says all `words`: lists come later."""
+
+        def look() -> bool:
+            text = self._anna.get(self._system.portal + place).text
+            return all(word in text for word in words)
+
+        return _patiently(look)
 
     def _timeline(self, envelope: str, wanted: str) -> tuple[TrailLine, ...]:
         """Return the envelope's facts once `wanted` is among them, or after all."""

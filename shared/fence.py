@@ -37,12 +37,8 @@ class Fence:
         """Return the processes that have the file open, as far as one may see."""
         if self._path is None:
             return []
-        found: set[int] = set()
-        for link in Path("/proc").glob("[0-9]*/fd/*"):
-            with suppress(OSError):  # ended, closed, or somebody else's
-                if link.readlink() == self._path.absolute():
-                    found.add(int(link.parts[2]))
-        return sorted(found)
+        wanted = self._path.resolve()
+        return [pid for pid in _processes() if wanted in _open_files(pid)]
 
     def take(self) -> None:
         """Take the lock; at once, or not at all. Taking it again changes nothing.
@@ -66,3 +62,18 @@ class Fence:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _processes() -> list[int]:
+    names = [path.name for path in Path("/proc").iterdir()]
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _open_files(pid: int) -> set[Path]:
+    """Return the files a process has open; none if it ended or is somebody else's."""
+    found: set[Path] = set()
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed
+                found.add(link.readlink())
+    return found

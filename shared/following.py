@@ -19,11 +19,12 @@ from shared.errors import Fault
 from shared.events import Recorded
 from shared.eventstore.port import PAGE, CorruptRecord, EventStore, WrongVersion
 from shared.fence import Fence
-from shared.readmodel import ReadModel, Table
+from shared.readmodel import ReadModel, ReadModelBroken, Table
 
 SLICE: Final = 0.25  # s a follower sleeps before it looks whether it shall stop
 RETRY: Final = 1.0  # s before a read or a projection that met a fault is tried again
 UNREADABLE: Final = (CorruptRecord, UnknownFact)
+LASTING: Final = (*UNREADABLE, ReadModelBroken)  # faults that no waiting cures
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Cursor(Generic[W]):
     def stop(self, position: int, error: Exception, *, rest: float) -> None:
         """Note a failure at `position`; with `rest`, only for so many seconds."""
         passing = isinstance(error, Fault | WrongVersion) and not isinstance(
-            error, UNREADABLE
+            error, LASTING
         )
         text = f": {error}" if isinstance(error, Fault) else ""
         self.failure = Failure(
@@ -171,7 +172,7 @@ class Runner(ABC, Generic[W]):
             name="store",
             position=min((c.position for c in self._cursors), default=0) + 1,
             cause=f"{type(fault).__name__}: {fault}",
-            lasting=False,
+            lasting=isinstance(fault, LASTING),
         )
         _log.warning("follower waits: %s", self._trouble.cause)
         self._stop.wait(RETRY)

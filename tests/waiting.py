@@ -16,11 +16,16 @@ AT_ONCE: Final = LONG / 2  # s; what takes less did not wait for `LONG` to pass
 def until(
     wanted: Callable[[], T | None], what: str = "it", *, patience: float = LONG
 ) -> T:
-    """Return the first true answer of `wanted`, looking every few milliseconds."""
-    end = time.monotonic() + patience
+    """Return the first true answer of `wanted`: looks at once, then ever less often.
+
+    A look may cost a connection, and RabbitMQ keeps one of fifty waiting for 5 s when
+    they come without a pause.
+    """
+    end, pause = time.monotonic() + patience, 0.003
     while not (found := wanted()):
         assert time.monotonic() < end, f"{what} did not come in {patience:g} s"
-        time.sleep(0.003)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
     return found
 
 

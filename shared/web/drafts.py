@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask, current_app, g, redirect, request
 from werkzeug import Response
@@ -55,16 +55,19 @@ def show_again(draft: Draft, place: str = "") -> Response:
     parts = urlsplit(place or request.path)
     path = parts.path
     if store := _store():
-        told = json.dumps([list(draft.values), dict(draft.errors)]).encode()
+        asked = parse_qsl(parts.query)
+        told = json.dumps([list(draft.values), dict(draft.errors), asked]).encode()
         sealed = box(_sealing(), associated("draft", path), told)
         store.keep_draft(_token(), _form(path), sealed)
-        g.ll_draft_kept = True
+        g.ll_draft_kept = path
     query = f"{parts.query}&" if parts.query else ""
     return redirect(f"{path}?{query}{MARK}=yes", 303)
 
 
 def kept_draft() -> Draft:
     """Return what was kept for the page asked for, if it asks for it; else nothing.
+
+    A form that differs by its query is another page: it gets nothing of this one.
 
     Raises:
         CorruptRecord: the draft was altered, or moved here from another form.
@@ -76,13 +79,17 @@ def kept_draft() -> Draft:
     if sealed is None:
         return NOTHING
     ad = associated("draft", request.path)
-    values, errors = json.loads(unbox(_sealing(), ad, sealed, where="a form's draft"))
+    told = json.loads(unbox(_sealing(), ad, sealed, where="a form's draft"))
+    values, errors, asked = told
+    if any(request.args.get(name) != value for name, value in asked):
+        return NOTHING
     return Draft(values=[(name, value) for name, value in values], errors=errors)
 
 
 def _forget_what_is_done(response: Response) -> Response:
     done = request.method == "POST" and response.status_code in _DONE
-    store = _store() if done and not g.get("ll_draft_kept") else None
+    kept_here = g.get("ll_draft_kept") == request.path
+    store = _store() if done and not kept_here else None
     if store:
         with suppress(Fault):  # the act is done; the draft fades by itself
             store.drop_draft(_token(), _form(request.path))

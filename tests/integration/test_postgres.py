@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.__main__ import main
 from services.compose import opened
 from services.console import Console
 from services.walk import Walk, sealed_at_rest
@@ -62,7 +64,26 @@ def server() -> Iterator[Server]:
         yield started
 
 
-def test_every_check_of_the_walk_holds(server: Server, tmp_path: Path) -> None:
+def assert_no_new_key(
+    folder: Path, where: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """See that no first key is made while the server holds facts of lost ones."""
+    for name, value in where.items():
+        os.environ[f"LETTERLOCK_{name}"] = value
+    try:
+        for words in (["init", "--admin", "Ada Quill", "--email", "a@example.org"],
+                      ["run", "--demo"]):  # fmt: skip
+            assert main([*words, "--data", str(folder)]) == 2
+            assert "holds facts already" in capsys.readouterr().err
+    finally:
+        for name in where:
+            del os.environ[f"LETTERLOCK_{name}"]
+    assert [*folder.rglob("kek-*")] == []
+
+
+def test_every_check_of_the_walk_holds(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     where = {
         "STORE_URI": server.store("town"),
         "STORE_ACCOUNT_FILE": str(server.account(tmp_path)),
@@ -79,6 +100,7 @@ def test_every_check_of_the_walk_holds(server: Server, tmp_path: Path) -> None:
         facts = all_facts(core.store)
     assert len(facts) > 30
     assert judge(facts) == []
+    assert_no_new_key(tmp_path / "later", where, capsys)
     with server.owner("town") as owner:
         kept = owner.execute(
             "SELECT string_agg(convert_from(body || meta, 'UTF8'), '')"

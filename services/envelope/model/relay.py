@@ -25,6 +25,7 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 LEASE: Final = timedelta(minutes=2)
 """How long another postman may still be busy with an attempt it began."""
 
+NOT_BEGUN: Final = "store_unavailable"  # reason: nothing was offered to the relay
 DOUBTS: Final = 2
 """Attempts with one link at which the relay may have taken it: then no more."""
 
@@ -116,6 +117,8 @@ def decide_deferral(
     of an attempt whose intent was never written, or once all is settled.
     """
     relay = envelope.relay
+    if envelope.generation != generation and reason == NOT_BEGUN:
+        return []
     if envelope.generation == generation:
         if attempt > relay.attempts or relay.over:
             return []

@@ -19,6 +19,7 @@ from services.envelope.errors import EnvelopeUnknown, MailUnsafe
 from services.envelope.handlers.streams import stream_of
 from services.envelope.handlers.tools import Tools
 from services.envelope.model.relay import (
+    NOT_BEGUN,
     RaceLost,
     decide_attempt,
     decide_failure,
@@ -46,7 +47,7 @@ from shared.eventstore.port import WrongVersion
 from shared.fence import AlreadyFollowed, Fence
 
 BATCH: Final = 50  # rows of one round
-NOT_SENT: Final = RelayAnswer(outcome="deferred", reason="store_unavailable")
+NOT_SENT: Final = RelayAnswer(outcome="deferred", reason=NOT_BEGUN)
 
 
 class Postman:
@@ -97,9 +98,13 @@ class Postman:
         finally:
             self._round.release()
 
+    def leave(self) -> None:
+        """Begin no other mail until `close`; returns at once. Any thread may."""
+        self._leaving = True
+
     def close(self) -> None:
         """Let another postman take over, once the mail at hand is done."""
-        self._leaving = True
+        self.leave()
         with self._round:
             self._leaving = False
             self._outcomes.forget()

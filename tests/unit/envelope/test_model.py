@@ -44,6 +44,7 @@ from services.envelope.model.life import (
 )
 from services.envelope.model.names import refuse_unnamed
 from services.envelope.model.relay import (
+    NOT_BEGUN,
     decide_attempt,
     decide_deferral,
     decide_failure,
@@ -389,6 +390,8 @@ def test_nothing_is_recorded_of_an_attempt_that_was_never_intended() -> None:
     life = Life()
     told = {"generation": 1, "attempt": 1, "reason": "x", "reply_code": None}
     assert decide_deferral(life.state, NOON, **told) == []
+    of_an_older_link = {**told, "generation": 7, "reason": NOT_BEGUN}
+    assert decide_deferral(life.state, NOON, **of_an_older_link) == []
 
 
 def test_every_lock_is_longer_than_the_one_before() -> None:

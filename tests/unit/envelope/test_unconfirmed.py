@@ -311,7 +311,7 @@ def test_a_postman_that_leaves_begins_no_other_mail(world: World) -> None:
         """A relay during whose talk the postman is told to leave."""
 
         def deliver(self, parcel: object) -> RelayAnswer:
-            postman._leaving = True
+            postman.leave()
             return deliver(parcel)  # type: ignore[arg-type]  # a parcel
 
     postman._relay = Leaving()

@@ -24,6 +24,7 @@ from shared.follow import AlreadyFollowed, Follower, FollowerThread
 from shared.readmodel import (
     Connection,
     ReadModel,
+    ReadModelBroken,
     ReadModelUnavailable,
     digest_of,
     open_readmodel,
@@ -163,6 +164,20 @@ def test_a_fact_that_cannot_be_read_stops_everything_at_its_place(
     assert follower.failure.lasting
     assert follower.failure.cause.startswith(UnknownFact.__name__)
     assert seen(readmodel) == 20
+
+
+def test_a_projection_whose_database_is_junk_stands_still(readmodel: ReadModel) -> None:
+    class Junk(Things):
+        @override
+        def apply(self, connection: Connection, record: Recorded) -> None:
+            raise ReadModelBroken("read/crm.db cannot be read as a database")
+
+    store = a_store()
+    follower = Follower(store, readmodel, [Junk()])
+    fill(store, 4)
+    drain(follower)
+    assert follower.failure
+    assert follower.failure.lasting
 
 
 def test_a_projection_whose_database_fails_goes_on_when_it_is_back(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flask import Blueprint, redirect
+from flask import Blueprint, redirect, request
 from werkzeug import Response
 
 from shared.clock import ManualClock
@@ -75,8 +75,12 @@ def form_pages(sessions: Sessions) -> Blueprint:
     @pages.post("/people/<person>")
     def change(person: str) -> Response:
         form = PersonForm.read()
-        if form.accepted() and form.name.data != "taken":
+        if form.accepted() and form.name.data not in ("taken", "moved"):
             return redirect(f"/people/{person}", 303)
+        if form.name.data == "moved":
+            return form.again("/people/9")
+        if person == "by-page":
+            return form.again(f"/people/by-page?page={request.args['page']}")
         if form.name.data == "taken":
             form.blame("name", "There is such a person")
         return form.again()
@@ -115,6 +119,27 @@ def test_an_error_comes_by_get_with_what_was_typed(site: Drafting) -> None:
         assert [told.startswith("Enter a real date") for told in shown["errors"]] == [
             True
         ]
+
+
+def test_a_form_that_differs_by_its_query_shows_nothing_of_another(
+    site: Drafting,
+) -> None:
+    ann = site.browser()
+    kept = ann.post("/people/by-page?page=2", TYPED).headers["Location"]
+    assert kept == "/people/by-page?page=2&kept=yes"
+    assert name_at(ann, kept) == "Wren of Exampleton"
+    assert name_at(ann, "/people/by-page?page=1&kept=yes") == "on file: by-page"
+
+
+def test_a_draft_kept_for_another_page_leaves_none_where_it_was_sent(
+    site: Drafting,
+) -> None:
+    ann = site.browser()
+    ann.post("/people/new", TYPED)
+    assert name_at(ann, "/people/new?kept=yes") == "Wren of Exampleton"
+    moved = ann.post("/people/new", {"name": "moved"}).headers["Location"]
+    assert name_at(ann, moved) == "moved"
+    assert name_at(ann, "/people/new?kept=yes") == "on file: new"
 
 
 def test_what_the_business_objects_to_comes_back_too(site: Drafting) -> None:
