@@ -7,6 +7,7 @@ import logging
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from shared.settings import Settings, SettingsError
 
 Verb = Callable[[argparse.Namespace, Settings, Console], int]
 OPERATOR: Final = "operator"
+LOOK: Final = 0.5  # s until a signal is noticed at the latest
 
 
 def run(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
@@ -97,10 +99,19 @@ def demo(flags: argparse.Namespace, settings: Settings, console: Console) -> int
     return 0 if all(told.checks.values()) else 1
 
 
+def stay() -> None:
+    """Wait to be interrupted, by pieces.
+
+    A signal that comes just before a wait, or to another thread, does not end it.
+    """
+    while True:
+        time.sleep(LOOK)
+
+
 def _stay() -> None:
     """Wait to be interrupted; then let nothing interrupt the stopping."""
     try:
-        signal.pause()
+        stay()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

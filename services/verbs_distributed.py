@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess  # nosec B404  # our own programs and Debian's, no shell
 import sys
 from importlib import import_module
@@ -15,7 +14,7 @@ from typing import Any, Final
 from services.brokerage import create_accounts, write_definitions
 from services.console import Console
 from services.ground import keks_of
-from services.verbs import log_to_standard_error
+from services.verbs import log_to_standard_error, stay
 from shared.failpoints import KillAt
 from shared.settings import Settings, SettingsError
 
@@ -39,7 +38,7 @@ def follow(flags: argparse.Namespace, settings: Settings, console: Console) -> i
     log_to_standard_error()
     with _processes().following(flags.names, settings):
         console.say("following: " + ", ".join(flags.names))
-        signal.pause()
+        stay()
     return 0
 
 
@@ -49,7 +48,7 @@ def work(flags: argparse.Namespace, settings: Settings, console: Console) -> int
     failpoints = KillAt(flags.failpoint) if flags.failpoint else None
     with _processes().working(flags.names, settings, failpoints):
         console.say("working: " + ", ".join(flags.names))
-        signal.pause()
+        stay()
     return 0
 
 
@@ -58,7 +57,7 @@ def web(flags: argparse.Namespace, settings: Settings, console: Console) -> int:
     log_to_standard_error()
     with _processes().serving(flags.name, settings):
         console.say(f"serving: {flags.name}")
-        signal.pause()
+        stay()
     return 0
 
 
