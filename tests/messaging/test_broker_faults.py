@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -233,11 +233,7 @@ def test_full_dead_letters_refuse_and_what_they_refuse_waits(
     poison = [Forge(settings).twisted(lambda plain: plain[:-1]) for _ in range(5)]
     try:
         with read_by(settings, Handler()) as reading:
-            with raw_channel(settings, "portal") as channel:
-                for each in poison:
-                    channel.basic_publish_confirm(
-                        as_sent(channel, each), exchange=ASK, routing_key="crm.create"
-                    )
+            send_all(settings, poison)
             until(lambda: "dead letters cannot be kept" in caplog.text)
             assert crm.create(*person()).ref == "r"  # others are served
             assert len(reading.handler.calls) == 1
@@ -247,6 +243,15 @@ def test_full_dead_letters_refuse_and_what_they_refuse_waits(
             until(lambda: state_of(settings, queue_of("crm")).waiting == 0)
     finally:
         node.control("purge_queue", *vhost, DEAD)
+
+
+def send_all(settings: Settings, forged: Sequence[Raw]) -> None:
+    """Send messages as the portal's account, each taken by the broker."""
+    with raw_channel(settings, "portal") as channel:
+        for each in forged:
+            channel.basic_publish_confirm(
+                as_sent(channel, each), exchange=ASK, routing_key="crm.create"
+            )
 
 
 def narrowed(settings: Settings, node: Node) -> None:
@@ -268,11 +273,7 @@ def test_junk_that_finds_no_grave_is_counted_and_keeps_nobody_waiting(
     forged = [replace(good, body=bytes(99)) for _ in range(40)]
     try:
         with read_by(settings, Handler()) as reading:
-            with raw_channel(settings, "portal") as channel:
-                for each in forged:
-                    channel.basic_publish_confirm(
-                        as_sent(channel, each), exchange=ASK, routing_key="crm.create"
-                    )
+            send_all(settings, forged)
             assert crm.create(*person()).ref == "r"
             until(lambda: "dead letters are full; forged let go" in caplog.text)
             reading.handler.fails = 3  # what failed inside is not let go

@@ -33,6 +33,9 @@ from tests.builders import NOON, a_context
 from tests.unit.envelope.world import (
     BROWSER,
     EDITH,
+    GREYLISTED,
+    NO_REPLY,
+    REJECTED,
     TOM,
     UNDO,
     SnapAt,
@@ -40,10 +43,6 @@ from tests.unit.envelope.world import (
     World,
     a_reader,
 )
-
-NO_REPLY = RelayAnswer(outcome="deferred", reason="no_reply")
-GREYLISTED = RelayAnswer(outcome="deferred", reason="greylisted", code=451)
-REJECTED = RelayAnswer(outcome="rejected", reason="rejected", code=550)
 
 
 def test_a_letter_is_consigned_intended_and_relayed_in_this_order(

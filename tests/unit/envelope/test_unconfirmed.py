@@ -27,11 +27,18 @@ from services.envelope.ports import RelayAnswer
 from shared.events import Event, drafted
 from shared.eventstore.port import Appended, RawEvent, StoreUnavailable
 from tests.builders import NOON, a_context
-from tests.unit.envelope.world import TOM, UNDO, SnapAt, Snapped, World, a_reader
+from tests.unit.envelope.world import (
+    GREYLISTED,
+    NO_REPLY,
+    REJECTED,
+    TOM,
+    UNDO,
+    SnapAt,
+    Snapped,
+    World,
+    a_reader,
+)
 
-NO_REPLY = RelayAnswer(outcome="deferred", reason="no_reply")
-GREYLISTED = RelayAnswer(outcome="deferred", reason="greylisted", code=451)
-REJECTED = RelayAnswer(outcome="rejected", reason="rejected", code=550)
 WEEK = timedelta(days=7)
 
 

@@ -53,6 +53,9 @@ BODY = "<p>Dear Mr Tom Jones, canary-body of five working days</p>"
 RECORD = "900001-000123"
 VIEWER = "https://letters.example.org"
 UNDO = timedelta(seconds=10)
+NO_REPLY = RelayAnswer(outcome="deferred", reason="no_reply")
+GREYLISTED = RelayAnswer(outcome="deferred", reason="greylisted", code=451)
+REJECTED = RelayAnswer(outcome="rejected", reason="rejected", code=550)
 BROWSER = "browser-secret-one"
 OFFICE = DescribeOrganisation(
     name="Harbour & Vale Water",
