@@ -16,7 +16,7 @@ from services.console import Console
 from services.walk import Walk, sealed_at_rest
 from tests.journeys.judge import all_facts, judge
 from tests.postgres.server import Server, private_server
-from tests.systems import a_system
+from tests.systems import a_system, worker_port_base
 from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
@@ -71,8 +71,9 @@ def assert_no_new_key(
     for name, value in where.items():
         os.environ[f"LETTERLOCK_{name}"] = value
     try:
-        for words in (["init", "--admin", "Ada Quill", "--email", "a@example.org"],
-                      ["run", "--demo"]):  # fmt: skip
+        init = ["init", "--admin", "Ada Quill", "--email", "a@example.org"]
+        run = ["run", "--demo", "--port-base", str(worker_port_base())]
+        for words in (init, run):
             assert main([*words, "--data", str(folder)]) == 2
             assert "holds facts already" in capsys.readouterr().err
     finally:

@@ -11,7 +11,7 @@ import pytest
 
 from services.console import Console
 from services.walk import Walk, sealed_at_rest
-from tests.systems import a_system
+from tests.systems import a_system, worker_port_base
 
 pytestmark = pytest.mark.integration
 ORDER = [
@@ -138,6 +138,7 @@ def test_an_empty_organisation_begins_with_its_administrator(tmp_path: Path) -> 
     )  # fmt: skip
     assert second.returncode == 2
     assert "nothing was changed" in second.stderr
-    refused = letterlock("run", "--demo", folder=tmp_path)
+    elsewhere = str(worker_port_base())
+    refused = letterlock("run", "--demo", "--port-base", elsewhere, folder=tmp_path)
     assert refused.returncode == 2
     assert "real organisation" in refused.stderr

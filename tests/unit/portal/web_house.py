@@ -24,6 +24,7 @@ from shared.settings import Settings
 from shared.web.cookies import SESSION
 from shared.web.sessions import Sessions
 from shared.web.settings import WebSettings
+from tests.ports import a_quiet_port
 
 BASE = "http://127.0.0.1:8400"
 AFTERNOON = datetime(2026, 11, 25, 14, 5, tzinfo=UTC)
@@ -120,7 +121,12 @@ class Browser:
 @contextmanager
 def open_house(folder: Path) -> Iterator[House]:
     """Open the demo organisation in `folder`, on a clock that stands still."""
-    settings = Settings.from_env({"LETTERLOCK_DATA": str(folder / "data")})
+    settings = Settings.from_env(
+        {
+            "LETTERLOCK_DATA": str(folder / "data"),
+            "LETTERLOCK_SMTP_PORT": str(a_quiet_port()),  # no relay is there
+        }
+    )
     create_data(settings.folder)
     clock = ManualClock(AFTERNOON)
     with ExitStack() as stack:
